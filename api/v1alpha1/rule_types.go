@@ -161,7 +161,7 @@ type Match struct {
 // PathMatch compares the canonical path: percent-decoded once, dot segments
 // removed, repeated slashes merged, query dropped.
 //
-// +kubebuilder:validation:XValidation:rule="!self.value.contains('//') && !self.value.contains('/./') && !self.value.contains('/../') && !self.value.endsWith('/.') && !self.value.endsWith('/..')",message="value must be a canonical path, for it is compared with one: no repeated slashes and no dot segments; write /a/b instead of /a//b or /a/./b"
+// +kubebuilder:validation:XValidation:rule="!self.value.contains('?') && !self.value.contains('//') && !self.value.contains('/./') && !self.value.contains('/../') && !self.value.endsWith('/.') && !self.value.endsWith('/..')",message="value must be a canonical path, for it is compared with one: no query, no repeated slashes, no dot segments; write /a/b instead of /a//b, /a/./b or /a/b?c"
 type PathMatch struct {
 	// type is Exact, or Prefix (the default): by whole path elements.
 	// +optional

@@ -71,7 +71,7 @@ type Store struct {
 	// +optional
 	// +kubebuilder:default=25
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=1000
+	// +kubebuilder:validation:Maximum=10000
 	TimeoutMilliseconds int32 `json:"timeoutMilliseconds,omitempty"`
 }
 
