@@ -55,12 +55,14 @@ func crossCheckMatch(p *problems, path string, m *Match) {
 
 // crossCheckPath refuses a value in which part would be dropped without a word.
 func crossCheckPath(p *problems, field, value string) {
-	_, err := identity.CanonicalPath(value)
+	canonical, err := identity.CanonicalPath(value)
 	switch {
 	case strings.Contains(value, "?"):
 		p.add(field, "must not hold a query, since rules look at the path only, got "+quote(value), "remove it from the question mark on")
 	case value[0] != '/':
 		p.add(field, "must begin with a slash, got "+quote(value), "write e.g. value: /v1")
+	case err == nil && canonical != value && !strings.Contains(value, "%"):
+		p.add(field, "must be a path without repeated slashes and dot segments, got "+quote(value), "write value: "+canonical)
 	case err != nil:
 		p.add(field, "is no path that a request can have: "+err.Error()+", got "+quote(value), "write e.g. value: /v1, and a percent sign as %25")
 	}

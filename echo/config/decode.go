@@ -114,13 +114,10 @@ func (d decoder) unknown(at position, path, name string, fields []field) {
 	if near := nearest(name, known); near != "" {
 		remedy = "did you mean " + near + "?"
 	}
-	where := "is not a field of the limits file"
-	if path != "" {
-		where = "has no such field"
-		d.addAt(at, path, where+" as "+quote(name), remedy)
-		return
+	if what, _ := token(name); what != "" || len(name) > 64 {
+		name = quote(name)
 	}
-	d.addAt(at, "", quote(name)+" "+where, remedy)
+	d.addAt(at, join(path, name), "is not a known field", remedy)
 }
 
 func (d decoder) sequence(n *yaml.Node, out reflect.Value, path string, s shape, name string) {

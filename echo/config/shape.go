@@ -94,7 +94,7 @@ var shapes = map[string]shape{
 
 	"Store.type":                {oneOf: []string{StoreRedis, StoreMemory}},
 	"Store.onOutage":            {oneOf: []string{OutageShare, OutageFull, OutageAllow, OutageDeny}},
-	"Store.timeoutMilliseconds": {min: 1, max: 10_000, example: "25"},
+	"Store.timeoutMilliseconds": {min: 1, max: 1000, example: "25"},
 }
 
 // remedy says what to write for the field, by its last name.
@@ -213,7 +213,7 @@ func keyValue(s string) (string, string) {
 	if what, remedy := printable(s); what != "" {
 		return what, remedy
 	}
-	if strings.TrimSpace(s) != s {
+	if strings.Trim(s, " ") != s {
 		return "must not begin or end with a space, since requests' values are compared without", "remove the space"
 	}
 	return "", ""

@@ -33,7 +33,10 @@ func SingleRule(requests, period, burst, key string) (*File, error) {
 	rule := Rule{Name: SingleRuleName}
 	rule.Limit.Requests = p.settingNumber(singleRequests, cmp.Or(requests, DefaultSingleRequests), shapes["Limit.requests"])
 	rule.Limit.PeriodSeconds = p.settingSeconds(cmp.Or(period, DefaultSinglePeriod))
-	rule.Limit.Burst = p.settingNumber(singleBurst, cmp.Or(burst, requests, DefaultSingleRequests), shapes["Limit.burst"])
+	rule.Limit.Burst = rule.Limit.Requests
+	if burst != "" {
+		rule.Limit.Burst = p.settingNumber(singleBurst, burst, shapes["Limit.burst"])
+	}
 	rule.Keys = p.settingKeys(cmp.Or(key, DefaultSingleKey))
 	if len(p.list) == 0 && rule.Limit.Burst*int64(rule.Limit.PeriodSeconds) > MaxBurstSeconds {
 		p.add(singleBurst, fmt.Sprintf("times the seconds of %s must be at most %d", singlePeriod, MaxBurstSeconds), "set a smaller burst or a shorter period")
