@@ -32,9 +32,12 @@ const (
 
 // Annotations that the operator writes or reads.
 const (
-	// AnnotationConfigHash, on a pod, is the hash of the limits file that the
-	// operator wrote: a change makes the kubelet refresh the pod's files at once.
+	// AnnotationConfigHash, on the ConfigMap and the pods, is the hash of the
+	// limits file that the operator wrote: on a pod, a change makes the kubelet refresh the pod's files at once.
 	AnnotationConfigHash = GroupName + "/config-hash"
+	// AnnotationLimitsHash, on the ConfigMap, is the hash of what the limits file
+	// says about limits, for people to compare with status.configHash.
+	AnnotationLimitsHash = GroupName + "/limits-hash"
 	// AnnotationPoke, on a pod, changes when the operator pokes again for the same hash.
 	AnnotationPoke = GroupName + "/poke"
 	// AnnotationCredentialsVersion, on a pod, is the password's version that the

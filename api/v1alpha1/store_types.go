@@ -143,6 +143,7 @@ type RedisAddress string
 //
 // +kubebuilder:validation:XValidation:rule="(self.mode == 'Sentinel') == has(self.masterName)",message="masterName must be set exactly when mode is Sentinel; add the name that the sentinels monitor, such as masterName: mymaster, or remove it"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Standalone' || size(self.addresses) == 1",message="addresses must hold exactly one address with mode Standalone; keep one, or set mode to Sentinel or Cluster"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Sentinel' || !has(self.sentinelCredentialsSecretRef)",message="sentinelCredentialsSecretRef must be absent unless mode is Sentinel; remove it, or set mode to Sentinel"
 type ExternalRedis struct {
 	// mode is Standalone, Sentinel (addresses are sentinels) or Cluster.
 	// +optional
@@ -166,11 +167,16 @@ type ExternalRedis struct {
 	// +optional
 	TLS *RedisTLS `json:"tls,omitempty"`
 
-	// credentialsSecretRef names a Secret in the policy's namespace with the keys
-	// password, and optionally username and sentinel-password. Pods read the
-	// passwords again when they change; a changed username needs a restart.
+	// credentialsSecretRef names a Secret in the policy's namespace with the key
+	// password and, optionally, username. Pods read the password again when it
+	// changes; a changed username needs a restart.
 	// +optional
 	CredentialsSecretRef *LocalObjectReference `json:"credentialsSecretRef,omitempty"`
+
+	// sentinelCredentialsSecretRef names a Secret in the policy's namespace whose
+	// key password is the sentinels' own; with mode Sentinel only.
+	// +optional
+	SentinelCredentialsSecretRef *LocalObjectReference `json:"sentinelCredentialsSecretRef,omitempty"`
 }
 
 // RedisTLS is how the pods speak TLS to an external Redis. The server's

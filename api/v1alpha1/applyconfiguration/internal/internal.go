@@ -80,6 +80,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.echo-operator.echo-operator.api.v1alpha1.RedisMode
       default: Standalone
+    - name: sentinelCredentialsSecretRef
+      type:
+        namedType: com.github.echo-operator.echo-operator.api.v1alpha1.LocalObjectReference
     - name: tls
       type:
         namedType: com.github.echo-operator.echo-operator.api.v1alpha1.RedisTLS

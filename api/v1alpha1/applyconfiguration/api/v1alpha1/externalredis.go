@@ -21,10 +21,13 @@ type ExternalRedisApplyConfiguration struct {
 	MasterName *string `json:"masterName,omitempty"`
 	// tls makes the pods speak TLS; plain text when absent.
 	TLS *RedisTLSApplyConfiguration `json:"tls,omitempty"`
-	// credentialsSecretRef names a Secret in the policy's namespace with the keys
-	// password, and optionally username and sentinel-password. Pods read the
-	// passwords again when they change; a changed username needs a restart.
+	// credentialsSecretRef names a Secret in the policy's namespace with the key
+	// password and, optionally, username. Pods read the password again when it
+	// changes; a changed username needs a restart.
 	CredentialsSecretRef *LocalObjectReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
+	// sentinelCredentialsSecretRef names a Secret in the policy's namespace whose
+	// key password is the sentinels' own; with mode Sentinel only.
+	SentinelCredentialsSecretRef *LocalObjectReferenceApplyConfiguration `json:"sentinelCredentialsSecretRef,omitempty"`
 }
 
 // ExternalRedisApplyConfiguration constructs a declarative configuration of the ExternalRedis type for use with
@@ -72,5 +75,13 @@ func (b *ExternalRedisApplyConfiguration) WithTLS(value *RedisTLSApplyConfigurat
 // If called multiple times, the CredentialsSecretRef field is set to the value of the last call.
 func (b *ExternalRedisApplyConfiguration) WithCredentialsSecretRef(value *LocalObjectReferenceApplyConfiguration) *ExternalRedisApplyConfiguration {
 	b.CredentialsSecretRef = value
+	return b
+}
+
+// WithSentinelCredentialsSecretRef sets the SentinelCredentialsSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SentinelCredentialsSecretRef field is set to the value of the last call.
+func (b *ExternalRedisApplyConfiguration) WithSentinelCredentialsSecretRef(value *LocalObjectReferenceApplyConfiguration) *ExternalRedisApplyConfiguration {
+	b.SentinelCredentialsSecretRef = value
 	return b
 }
