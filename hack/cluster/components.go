@@ -46,6 +46,7 @@ func (r runDir) controllerManagerArgs() []string {
 		"--allocate-node-cidrs", "--cluster-cidr", podRange,
 		"--root-ca-file", r.path("pki", "ca.crt"),
 		"--service-account-private-key-file", r.path("pki", "tokens.key"),
+		"--flex-volume-plugin-dir", r.path("volume-plugins"), // made by default in /usr
 		"--cluster-signing-cert-file", r.path("pki", "ca.crt"), "--cluster-signing-key-file", r.path("pki", "ca.key")}
 }
 
@@ -123,6 +124,12 @@ state = %q
 [grpc]
   address = %q
 
+[plugins.'io.containerd.nri.v1.nri']
+  disable = true
+
+[plugins.'io.containerd.internal.v1.opt']
+  path = %q
+
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = %q
 
@@ -140,7 +147,7 @@ state = %q
   runtime_path = %q
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
     Root = %q
-`, r.path("containerd"), r.path("state"), r.containerdSocket(), pauseImage, cniDir, r.path("cni"),
+`, r.path("containerd"), r.path("state"), r.containerdSocket(), r.path("opt"), pauseImage, cniDir, r.path("cni"),
 		r.bin("containerd-shim-runc-v2"), r.path("runc"))
 }
 
@@ -162,13 +169,20 @@ func (r runDir) cniConfig() ([]byte, error) {
 	}, "", "  ")
 }
 
+// corefile knows the cluster's names. There is no way out of this network, so no other name exists.
 func (r runDir) corefile() []byte {
-	return fmt.Appendf(nil, `.:53 {
-  bind %s
+	return fmt.Appendf(nil, `cluster.local:53 in-addr.arpa:53 {
+  bind %[1]s
   kubernetes cluster.local in-addr.arpa {
-    kubeconfig %s
+    kubeconfig %[2]s
   }
   errors
+}
+.:53 {
+  bind %[1]s
+  template IN ANY . {
+    rcode NXDOMAIN
+  }
 }
 `, nodeAddress, r.path("coredns.kubeconfig"))
 }

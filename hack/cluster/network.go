@@ -81,5 +81,5 @@ func (r runDir) removeNetwork(ctx context.Context) error {
 	if err != nil || !isMountPoint(mounts, netnsDir) {
 		return errors.Join(failed, err)
 	}
-	return errors.Join(failed, quiet(ctx, "umount", netnsDir))
+	return errors.Join(failed, quiet(ctx, "umount", netnsDir), removeIfEmpty(netnsDir))
 }

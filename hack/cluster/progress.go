@@ -49,7 +49,7 @@ func (p *progress) beat(what string, began time.Time, done <-chan struct{}) {
 		case <-done:
 			return
 		case <-tick.C:
-			p.say("%s: still at it after %s", what, time.Since(began).Round(time.Second))
+			p.say("  ... %s, for %s so far", what, time.Since(began).Round(time.Second))
 		}
 	}
 }

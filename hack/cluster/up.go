@@ -130,6 +130,9 @@ func (r runDir) prepareHost(ctx context.Context) error {
 	if err := saveSysctls(r.path("sysctls")); err != nil {
 		return err
 	}
+	if err := r.noteScattered(); err != nil {
+		return err
+	}
 	mounts, err := readMounts()
 	if err != nil {
 		return err
