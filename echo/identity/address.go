@@ -64,11 +64,15 @@ func (a *Addresses) Client(r *Request) netip.Addr {
 	if client.IsValid() && a.trusts(client) && r.Header != nil {
 		client = a.forwarded(client, r.Header("x-forwarded-for"))
 	}
-	if nat64.Contains(client) {
-		b := client.As16()
-		return netip.AddrFrom4([4]byte(b[12:]))
+	return unwrapNAT64(client)
+}
+
+func unwrapNAT64(addr netip.Addr) netip.Addr {
+	if !nat64.Contains(addr) {
+		return addr
 	}
-	return client
+	b := addr.As16()
+	return netip.AddrFrom4([4]byte(b[12:]))
 }
 
 // forwarded walks the hops that the trusted client names.
@@ -128,8 +132,7 @@ func (a *Addresses) parseName(s string) (string, error) {
 			return "", errors.New("must be one client's address, as 192.0.2.7 or 2001:db8::1")
 		}
 	}
-	addr = plain(addr)
-	return a.Name(addr), nil
+	return a.Name(unwrapNAT64(plain(addr))), nil
 }
 
 // plain unwraps IPv4 in IPv6 and drops the zone, which names an interface of
