@@ -370,6 +370,16 @@ func TestHeadHasTheLengthAndNoBody(t *testing.T) {
 	}
 }
 
+func TestStatusesWithoutContent(t *testing.T) {
+	s := start(t)
+	for _, target := range []string{"/status/204", "/status/205", "/status/304"} {
+		a := s.do(t, "GET", target, nil)
+		if len(a.body) != 0 || a.header.Get("Content-Type") != "" {
+			t.Errorf("%s: %q of type %q, want nothing", target, a.body, a.header.Get("Content-Type"))
+		}
+	}
+}
+
 func TestRawMethods(t *testing.T) {
 	s := start(t)
 	if resp := s.raw(t, "CONNECT", "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n"); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {

@@ -140,6 +140,17 @@ func TestRefusalsThatWaitingDoesNotHelp(t *testing.T) {
 	}
 }
 
+// Only the rules that refused are named as violated.
+func TestViolatedPoliciesAreTheRefusingOnes(t *testing.T) {
+	p, refused := refusalOf(&limiter.Decision{
+		Outcome: limiter.Denied,
+		Rules:   []limiter.RuleDecision{refusing("a", time.Second), refusing("b", time.Second), perMinute("c", 1)},
+	})
+	if !refused || !slices.Equal(p.ViolatedPolicies, []string{"a", "b"}) {
+		t.Errorf("got %v", p.ViolatedPolicies)
+	}
+}
+
 // A path that could be read in two ways is refused before any bucket is asked.
 func TestAmbiguousPathIsRefusedUndecided(t *testing.T) {
 	g := New(decide(func(limiter.Request) limiter.Decision {
