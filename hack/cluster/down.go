@@ -47,7 +47,10 @@ func (r runDir) tearDown(ctx context.Context, log *progress) error {
 	if err != nil {
 		return err
 	}
-	cgroups := clusterCgroups(mounts, r.cgroup())
+	var cgroups []string
+	if made := r.note("made-cgroup"); made != "" {
+		cgroups = clusterCgroups(mounts, made)
+	}
 	if err := r.stopAll(ctx, cgroups); err != nil {
 		return err // as long as something runs, it makes new mounts and files
 	}

@@ -48,7 +48,10 @@ func verbs() map[string]verb {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := os.Setenv("PATH", os.Getenv("PATH")+":"+systemPath)
+	if err == nil {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	stop()
 	os.Exit(exitCode(err, os.Stderr))
 }

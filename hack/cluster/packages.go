@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// systemPath is where system programs lie; a root shell does not always have it in its PATH.
+// systemPath is where system programs lie; a root shell does not always have it in its PATH, so main adds it.
 const systemPath = "/usr/local/sbin:/usr/sbin:/sbin"
 
 // requirement is a Debian package and how to see that it, or its like on another distribution, is there.
@@ -120,15 +120,13 @@ func thisHost() host {
 	}
 }
 
-// findCommand looks where the components will look too.
+// findCommand gives the path of a program, or nothing.
 func findCommand(name string) string {
-	for _, dir := range filepath.SplitList(os.Getenv("PATH") + ":" + systemPath) {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-			return path
-		}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return path
 }
 
 // cniPlugins is where Debian, and where others, put the CNI plugins.

@@ -55,7 +55,7 @@ func (r runDir) launch(name string, args ...string) (*started, error) {
 
 // environment is what components, and commands that run inside the cluster, find around them.
 func (r runDir) environment(extra ...string) []string {
-	path := r.path("bin") + ":" + os.Getenv("PATH") + ":" + systemPath
+	path := r.path("bin") + ":" + os.Getenv("PATH")
 	own := append([]string{"PATH=" + path, "KUBECONFIG=" + r.kubeconfig(), "KUBECACHEDIR=" + r.path("kubectl-cache")}, extra...)
 	return overlay(os.Environ(), own...)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,12 +59,17 @@ func (r runDir) log(name string) string     { return r.path("logs", name+".log")
 func (r runDir) kubeconfig() string         { return r.path("admin.kubeconfig") }
 func (r runDir) containerdSocket() string   { return r.path("containerd.sock") }
 func (r runDir) netns() string              { return filepath.Join(netnsDir, r.name) }
-func (r runDir) cgroup() string             { return "/cluster-" + r.name }
 func (r runDir) exists() bool               { return exists(r.root) }
 func (r runDir) complete() bool             { return exists(r.path("ready")) }
 func (r runDir) note(name string) string    { return readNote(r.path(name)) }
 func (r runDir) backend() string            { return r.note("backend") }
 func (r runDir) write(n, text string) error { return os.WriteFile(r.path(n), []byte(text), 0o600) }
+
+// cgroup tells apart clusters of one name in different cache directories: everything in it is killed by `down`.
+func (r runDir) cgroup() string {
+	sum := sha256.Sum256([]byte(r.root))
+	return "/cluster-" + r.name + "-" + hex.EncodeToString(sum[:4])
+}
 
 // create makes the directory with the sub-directories that the components expect.
 func (r runDir) create(backend string) error {

@@ -133,14 +133,17 @@ func (r runDir) prepareHost(ctx context.Context) error {
 	if err := r.noteScattered(); err != nil {
 		return err
 	}
+	if err := r.makeNetwork(ctx); err != nil {
+		return err
+	}
 	mounts, err := readMounts()
 	if err != nil {
 		return err
 	}
-	if err := makeCgroups(clusterCgroups(mounts, r.cgroup())); err != nil {
+	if err := r.write("made-cgroup", r.cgroup()); err != nil {
 		return err
 	}
-	return r.makeNetwork(ctx)
+	return makeCgroups(clusterCgroups(mounts, r.cgroup()))
 }
 
 // writeConfiguration writes certificates, kubeconfigs and configuration files.

@@ -9,7 +9,11 @@ import (
 	"time"
 )
 
-const logTail = 12 // lines of a component's log that an error quotes
+// How much of a component's log an error quotes: lines, and bytes of each.
+const (
+	logTail  = 10
+	logWidth = 240
+)
 
 // gate is one thing that has to become true before the next step may begin.
 type gate struct {
@@ -71,6 +75,11 @@ func tail(path string, lines int) string {
 	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 	if len(all) > lines {
 		all = all[len(all)-lines:]
+	}
+	for i, line := range all {
+		if len(line) > logWidth {
+			all[i] = line[:logWidth] + "..."
+		}
 	}
 	return "  " + strings.Join(all, "\n  ")
 }
