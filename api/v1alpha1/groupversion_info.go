@@ -9,6 +9,9 @@ import (
 // GroupName is the API group; labels and annotations carry it as their prefix.
 const GroupName = "ratelimit.echo-operator.dev"
 
+// Kind is the kind of a [RateLimitPolicy].
+const Kind = "RateLimitPolicy"
+
 var (
 	// GroupVersion is the group and version of the types in this package.
 	GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}

@@ -58,7 +58,7 @@ func ControllerOwner(p *v1alpha1.RateLimitPolicy) *metav1ac.OwnerReferenceApplyC
 func owner(p *v1alpha1.RateLimitPolicy) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.GroupVersion.String()).
-		WithKind("RateLimitPolicy").
+		WithKind(v1alpha1.Kind).
 		WithName(p.Name).
 		WithUID(p.UID)
 }
