@@ -110,6 +110,10 @@ func (d decoder) unknown(at position, path, name string, fields []field) {
 	for i, f := range fields {
 		known[i] = f.name
 	}
+	if d.full() {
+		d.addAt(at, path, "", "")
+		return
+	}
 	remedy := "the fields here are " + strings.Join(known, ", ")
 	if near := nearest(name, known); near != "" {
 		remedy = "did you mean " + near + "?"

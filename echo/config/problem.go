@@ -94,7 +94,7 @@ func (p *problems) addAt(at position, field, what, remedy string) {
 	for path, ok := field, true; ok; path, ok = parent(path) {
 		p.dirty[path] = true
 	}
-	if len(p.list) == maxProblems {
+	if p.full() {
 		p.more++
 		return
 	}
@@ -102,6 +102,10 @@ func (p *problems) addAt(at position, field, what, remedy string) {
 		Line: at.line, Column: at.column, Field: field, What: what, Remedy: remedy,
 	})
 }
+
+// full reports whether further problems are only counted; then nothing needs to
+// be worked out for them.
+func (p *problems) full() bool { return len(p.list) == maxProblems }
 
 func (p *problems) find(field string) position {
 	for path, ok := field, true; ok; path, ok = parent(path) {
