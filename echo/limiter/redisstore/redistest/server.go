@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -33,8 +34,10 @@ type Server struct {
 	port     int
 	args     []string
 	password string
-	cmd      *exec.Cmd
-	exited   chan struct{}
+	// tls holds the paths of certificate, key and CA; empty without TLS.
+	tls    [3]string
+	cmd    *exec.Cmd
+	exited chan struct{}
 }
 
 // Option changes how [Start] runs the server.
@@ -56,6 +59,15 @@ func WithPassword(password string) Option {
 // WithUser adds a user with ACL rules such as ">password", "~rl:*", "+evalsha".
 func WithUser(name string, rules ...string) Option {
 	return WithArgs(append([]string{"--user", name, "on"}, rules...)...)
+}
+
+// WithTLS makes the server speak TLS only, with this certificate, and ask its
+// clients for one that caFile vouches for. Its own clients use the same pair.
+func WithTLS(certFile, keyFile, caFile string) Option {
+	return func(s *Server) {
+		s.tls = [3]string{certFile, keyFile, caFile}
+		s.args = append(s.args, "--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", caFile)
+	}
 }
 
 // Start runs a server that ends with the test. Without redis-server in PATH the
@@ -95,7 +107,10 @@ func (s *Server) Dir() string { return s.dir }
 // Client returns a client with all rights, which ends with the test.
 func (s *Server) Client(t testing.TB) *redis.Client {
 	t.Helper()
-	c := s.newClient()
+	c, err := s.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -132,11 +147,29 @@ func (s *Server) signal(sig os.Signal) {
 	}
 }
 
-func (s *Server) newClient() *redis.Client {
-	return redis.NewClient(&redis.Options{
+func (s *Server) newClient() (*redis.Client, error) {
+	o := &redis.Options{
 		Addr: s.Addr(), Password: s.password,
 		MaxRetries: -1, DisableIdentity: true, ContextTimeoutEnabled: true,
-	})
+	}
+	if s.tls[0] != "" {
+		pair, err := tls.LoadX509KeyPair(s.tls[0], s.tls[1])
+		if err != nil {
+			return nil, err
+		}
+		// The test's own server on loopback: what is tested is the store's client.
+		o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true} //nolint:gosec // see above
+	}
+	return redis.NewClient(o), nil
+}
+
+// ports are the arguments that say where to listen.
+func (s *Server) ports() []string {
+	port := strconv.Itoa(s.port)
+	if s.tls[0] != "" {
+		return []string{"--port", "0", "--tls-port", port}
+	}
+	return []string{"--port", port}
 }
 
 // run starts the process and waits until it answers.
@@ -146,10 +179,9 @@ func (s *Server) run() error {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // the process has its own descriptor
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, s.args...)
+	args := append(s.ports(), "--bind", "127.0.0.1", "--dir", s.dir,
+		"--save", "", "--appendonly", "no", "--daemonize", "no")
+	args = append(args, s.args...)
 	s.cmd = exec.Command("redis-server", args...) //nolint:noctx // ended by Kill
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.SysProcAttr = processAttributes()
@@ -172,7 +204,10 @@ func (s *Server) run() error {
 
 // await waits until the server that answers is this one.
 func (s *Server) await() error {
-	c := s.newClient()
+	c, err := s.newClient()
+	if err != nil {
+		return err
+	}
 	defer c.Close() //nolint:errcheck // of no interest
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
