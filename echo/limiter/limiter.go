@@ -12,6 +12,9 @@ import (
 // DefaultMaxClients is how many buckets a limiter keeps in memory.
 const DefaultMaxClients = 262144
 
+// maxMaxClients bounds the table to about 40 GB.
+const maxMaxClients = 1 << 30
+
 // resetTimeout bounds [Limiter.Reset] where its caller sets no earlier deadline.
 const resetTimeout = time.Second
 
@@ -41,10 +44,14 @@ type settings struct {
 }
 
 // WithClock sets the clock: the time since any fixed moment, never negative. A
-// clock that steps back earns no tokens. The default is the process's monotonic
+// clock that steps back earns no tokens. The default, and nil, is the process's monotonic
 // clock. Shared buckets go by the store's clock whatever is set here.
 func WithClock(now func() time.Duration) Option {
-	return func(s *settings) { s.clock = now }
+	return func(s *settings) {
+		if now != nil {
+			s.clock = now
+		}
+	}
 }
 
 // WithObserver sets who is told of decisions, such as a metrics exporter.
@@ -53,9 +60,13 @@ func WithObserver(o Observer) Option {
 }
 
 // WithLogger sets where the start and end of a store's outage are logged. The
-// default is nowhere.
+// default, and nil, is nowhere.
 func WithLogger(l *slog.Logger) Option {
-	return func(s *settings) { s.logger = l }
+	return func(s *settings) {
+		if l != nil {
+			s.logger = l
+		}
+	}
 }
 
 // WithMaxClients bounds the buckets kept in memory, at 40 bytes each; it is
@@ -77,8 +88,8 @@ func New(p Policy, store Store, opts ...Option) (*Limiter, error) {
 	for _, o := range opts {
 		o(&s)
 	}
-	if s.maxClients < 1 {
-		return nil, fmt.Errorf("max clients must be at least 1, got %d", s.maxClients)
+	if s.maxClients < 1 || s.maxClients > maxMaxClients {
+		return nil, fmt.Errorf("max clients must be from 1 to %d, got %d", maxMaxClients, s.maxClients)
 	}
 	l := &Limiter{table: newTable(s.maxClients), store: store, clock: s.clock, observer: s.observer}
 	if store != nil {
@@ -108,10 +119,11 @@ func (l *Limiter) SetPolicy(p Policy) error {
 	if l.closed.Load() {
 		return ErrClosed
 	}
-	l.table.publish(c, l.now(), func(c *compiled) { l.policy.Store(c) })
+	// Told first, so that no decision by a new rule goes uncounted.
 	if l.observer != nil {
 		l.observer.PolicyChanged(c.ruleNames())
 	}
+	l.table.publish(c, l.now(), func(c *compiled) { l.policy.Store(c) })
 	return nil
 }
 

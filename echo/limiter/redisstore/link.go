@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -70,22 +69,15 @@ func (l *link) pause() bool {
 func (l *link) replace(s *Store) {
 	fresh := l.dial()
 	old := s.client.Swap(&fresh)
-	// An error here is about connections that nobody will use again.
 	_ = (*old).Close()
 }
 
-func (l *link) close(s *Store) error {
-	first := false
+// close ends the goroutine and the connections. How a connection ends that
+// nobody will use again is of no interest.
+func (l *link) close(s *Store) {
 	l.stopOnce.Do(func() {
-		first = true
 		close(l.stop)
+		l.done.Wait()
+		_ = (*s.client.Load()).Close()
 	})
-	l.done.Wait()
-	if !first {
-		return nil
-	}
-	if err := (*s.client.Load()).Close(); err != nil {
-		return fmt.Errorf("close redis client: %w", err)
-	}
-	return nil
 }

@@ -20,7 +20,8 @@ const (
 	Standalone Mode = "Standalone"
 	// Sentinel asks Sentinels for the current primary.
 	Sentinel Mode = "Sentinel"
-	// Cluster is Redis Cluster.
+	// Cluster is Redis Cluster, which [Open] refuses: a decision over several
+	// rules is one script call, and its keys may lie on different nodes.
 	Cluster Mode = "Cluster"
 )
 
@@ -164,8 +165,8 @@ func (c *Config) dialer(o *redis.UniversalOptions) (func() redis.UniversalClient
 		}
 		return func() redis.UniversalClient { return redis.NewFailoverClient(o.Failover()) }, nil
 	case Cluster:
-		return func() redis.UniversalClient { return redis.NewClusterClient(o.Cluster()) }, nil
+		return nil, errors.New("redis: mode Cluster is not supported by this release; use Standalone or Sentinel")
 	default:
-		return nil, fmt.Errorf("redis: unknown mode %q; use Standalone, Sentinel or Cluster", c.Mode)
+		return nil, fmt.Errorf("redis: unknown mode %q; use Standalone or Sentinel", c.Mode)
 	}
 }

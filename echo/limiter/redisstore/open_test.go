@@ -145,6 +145,21 @@ func connections(t *testing.T, admin *redis.Client, user string) map[string]bool
 	return ids
 }
 
+// With Sentinels the store finds the primary by its name.
+func TestSentinel(t *testing.T) {
+	server := redistest.Start(t, redistest.WithPassword("secret"))
+	sentinel := redistest.StartSentinel(t, "main", server)
+	s := open(t, redisstore.Config{
+		Mode: redisstore.Sentinel, Addrs: []string{sentinel.Addr()}, MasterName: "main",
+		PasswordFile: writeFile(t, "secret"),
+	})
+	eventually(t, "the store works", func() bool { return s.Ping(t.Context()) == nil })
+	decide(t, s, take("k", slow, 1))
+	if n := server.Client(t).DBSize(t.Context()).Val(); n == 0 {
+		t.Error("the primary holds no bucket")
+	}
+}
+
 // What cannot work is refused at once, naming the setting and the way out, and
 // never with the password in the text.
 func TestOpenRefuses(t *testing.T) {
@@ -157,7 +172,8 @@ func TestOpenRefuses(t *testing.T) {
 		"scheme":             {redisstore.Config{URL: "http://u:hunter2@host"}, "redis://host:6379"},
 		"malformed":          {redisstore.Config{URL: "redis://u:hunter2@ho st:x"}, "redis://host:6379"},
 		"database":           {redisstore.Config{URL: "redis://u:hunter2@host/x"}, "database number"},
-		"mode":               {redisstore.Config{URL: "redis://host", Mode: "Twin"}, "Standalone, Sentinel or Cluster"},
+		"mode":               {redisstore.Config{URL: "redis://host", Mode: "Twin"}, "use Standalone or Sentinel"},
+		"cluster":            {redisstore.Config{URL: "redis://host", Mode: redisstore.Cluster}, "not supported by this release"},
 		"two addresses":      {redisstore.Config{Addrs: []string{"a:1", "b:1"}}, "one address"},
 		"no master name":     {redisstore.Config{Addrs: []string{"a:1"}, Mode: redisstore.Sentinel}, "master name"},
 		"no password file":   {redisstore.Config{URL: "redis://host", PasswordFile: missing}, "password file"},

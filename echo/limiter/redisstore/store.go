@@ -44,7 +44,8 @@ var _ limiter.Store = (*Store)(nil)
 
 // New returns a store that uses client, which stays the caller's. So that no
 // decision outlasts its deadline, the client's options should have
-// ContextTimeoutEnabled set and MaxRetries -1; [Open] makes such a client.
+// ContextTimeoutEnabled set and MaxRetries -1; [Open] makes such a client. With
+// a Cluster client a decision fails whose buckets lie in different slots.
 func New(client redis.UniversalClient) *Store {
 	s := &Store{script: redis.NewScript(decideSource)}
 	s.client.Store(&client)
@@ -101,13 +102,13 @@ func (s *Store) CredentialsVersion() string {
 	return s.link.credentials.current()
 }
 
-// Close ends the connections of a store that [Open] made. It leaves a client
-// given to [New] alone.
+// Close ends the connections of a store that [Open] made; calls made after it
+// fail. It leaves a client given to [New] alone. It returns nil.
 func (s *Store) Close() error {
-	if s.link == nil {
-		return nil
+	if s.link != nil {
+		s.link.close(s)
 	}
-	return s.link.close(s)
+	return nil
 }
 
 func (s *Store) decide(ctx context.Context, op string, batch []limiter.Take, answers []limiter.Answer) error {

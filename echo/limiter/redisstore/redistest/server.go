@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -29,9 +30,11 @@ const (
 
 // Server is a redis-server process. Its methods are for one goroutine at a time.
 type Server struct {
-	t        testing.TB
-	dir      string
-	port     int
+	t    testing.TB
+	dir  string
+	port int
+	// mode goes before all other arguments.
+	mode     []string
 	args     []string
 	password string
 	// tls holds the paths of certificate, key and CA; empty without TLS.
@@ -179,7 +182,8 @@ func (s *Server) run() error {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // the process has its own descriptor
-	args := append(s.ports(), "--bind", "127.0.0.1", "--dir", s.dir,
+	args := append(slices.Clone(s.mode), s.ports()...)
+	args = append(args, "--bind", "127.0.0.1", "--dir", s.dir,
 		"--save", "", "--appendonly", "no", "--daemonize", "no")
 	args = append(args, s.args...)
 	s.cmd = exec.Command("redis-server", args...) //nolint:noctx // ended by Kill
