@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -67,6 +68,10 @@ func imageRedisVerb(c *command) func(context.Context) error {
 // redisSpec packs the machine's redis-server, redis-cli, and the shared libraries that they load.
 func redisSpec(ctx context.Context, name string) (imageSpec, error) {
 	spec := imageSpec{name: name, entrypoint: redisServer, user: unprivileged}
+	if runtime.GOOS != "linux" {
+		return spec, fmt.Errorf("redis-server can only be packed on Linux: pull an image with Docker, "+
+			"tag it %s and load it with `kind load docker-image`", name)
+	}
 	var libraries []string
 	for target, required := range map[string]bool{redisServer: true, "/usr/bin/redis-cli": false} {
 		program := findCommand(path.Base(target))

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 // projectImages are the images that the demo and the end-to-end tests run: name and command.
@@ -22,41 +20,55 @@ func projectImages() map[string]string {
 func loadProjectVerb(c *command) func(context.Context) error {
 	ldflags := c.flags.String("ldflags", "-s -w", "linker flags, such as the version")
 	return func(ctx context.Context) error {
+		r, err := newRunDir(c.name)
+		if err != nil {
+			return err
+		}
+		if err := r.mustBeUp(); err != nil {
+			return err // and not only after compiling
+		}
 		root, err := repositoryRoot()
 		if err != nil {
 			return err
 		}
-		return withCluster(ctx, c, func(r runDir) error {
-			if err := r.buildProject(ctx, c.log, root, *ldflags); err != nil {
-				return err
-			}
-			images := []string{redisImage}
-			for image, program := range projectImages() {
-				if err := writeImageFile(r.archivePath(image), staticImage(image, r.path("project", program))); err != nil {
-					return err
-				}
-				images = append(images, image)
-			}
-			if err := r.packRedis(ctx); err != nil {
-				return err
-			}
-			for _, image := range images {
-				if err := r.load(ctx, c.log, r.archivePath(image)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		scratch, err := os.MkdirTemp("", "echo-operator-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(scratch) }()
+		// Compiling may take minutes, and the cluster is not needed for it: others may use it meanwhile.
+		if err := buildProject(ctx, c.log, root, scratch, *ldflags); err != nil {
+			return err
+		}
+		return withCluster(ctx, c, func(r runDir) error { return r.loadProject(ctx, c.log, scratch) })
 	}
 }
 
-// buildProject builds all commands in one run of the compiler, as static programs.
-func (r runDir) buildProject(ctx context.Context, log *progress, root, ldflags string) error {
-	out := r.path("project") + string(os.PathSeparator)
-	if err := os.MkdirAll(out, 0o755); err != nil {
+// loadProject packs what was built, and Redis, and imports the images.
+func (r runDir) loadProject(ctx context.Context, log *progress, built string) error {
+	redis, err := redisSpec(ctx, redisImage)
+	if err != nil {
 		return err
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", out}
+	specs := []imageSpec{redis}
+	for image, program := range projectImages() {
+		specs = append(specs, staticImage(image, filepath.Join(built, program)))
+	}
+	for _, spec := range specs {
+		archive := r.archivePath(spec.name)
+		if err := writeImageFile(archive, spec); err != nil {
+			return err
+		}
+		if err := r.load(ctx, log, archive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildProject builds all commands in one run of the compiler, as static programs.
+func buildProject(ctx context.Context, log *progress, root, out, ldflags string) error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", out + string(os.PathSeparator)}
 	for _, program := range projectImages() {
 		args = append(args, "./cmd/"+program)
 		if !exists(filepath.Join(root, "cmd", program)) {
@@ -67,17 +79,4 @@ func (r runDir) buildProject(ctx context.Context, log *progress, root, ldflags s
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
 	return log.during("building the project's commands", func() error { _, err := output(cmd); return err })
-}
-
-// packRedis packs the machine's Redis. Its libraries are Linux's, so elsewhere the image has to come from a registry.
-func (r runDir) packRedis(ctx context.Context) error {
-	if runtime.GOOS != "linux" {
-		return errors.New(strings.Join([]string{"redis-server can only be packed on Linux: pull an image with Docker, tag it",
-			redisImage, "and load it with `kind load docker-image`"}, " "))
-	}
-	spec, err := redisSpec(ctx, redisImage)
-	if err != nil {
-		return err
-	}
-	return writeImageFile(r.archivePath(redisImage), spec)
 }

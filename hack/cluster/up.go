@@ -16,27 +16,38 @@ func upVerb(c *command) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		unlock, err := r.lock(ctx, c.log)
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		if r.exists() {
-			why := r.unusable(ctx)
-			if why == nil {
-				c.log.say("joined the cluster %s, which is up already", r.name)
-				return r.greet(c)
-			}
-			c.log.say("the cluster %s is not usable (%v): starting anew", r.name, why)
-			if err := r.tearDown(ctx, c.log); err != nil {
+		// A usable cluster is joined without the lock, which another verb may hold for a while.
+		if r.unusable(ctx) != nil {
+			if err := r.startAnew(ctx, c.log, *backend); err != nil {
 				return err
 			}
+		} else {
+			c.log.say("joined the cluster %s, which is up already", r.name)
 		}
-		if err := r.start(ctx, c.log, chooseBackend(ctx, *backend)); err != nil {
+		c.log.say("ready; for example: go run ./hack/cluster exec --name %s -- kubectl get nodes", r.name)
+		_, err = fmt.Fprintln(c.out, r.kubeconfig())
+		return err
+	}
+}
+
+// startAnew takes down what an earlier run left and starts a cluster, unless another run has just done so.
+func (r runDir) startAnew(ctx context.Context, log *progress, backend string) error {
+	unlock, err := r.lock(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if r.exists() {
+		why := r.unusable(ctx)
+		if why == nil {
+			return nil
+		}
+		log.say("the cluster %s is not usable (%v): starting anew", r.name, why)
+		if err := r.tearDown(ctx, log); err != nil {
 			return err
 		}
-		return r.greet(c)
 	}
+	return r.start(ctx, log, chooseBackend(ctx, backend))
 }
 
 // chooseBackend prefers kind, which more people know, where it can work.
@@ -73,12 +84,6 @@ func (r runDir) start(ctx context.Context, log *progress, backend string) error 
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	return errors.Join(err, r.tearDown(clean, log))
-}
-
-func (r runDir) greet(c *command) error {
-	c.log.say("ready; for example: go run ./hack/cluster exec --name %s -- kubectl get nodes", r.name)
-	_, err := fmt.Fprintln(c.out, r.kubeconfig())
-	return err
 }
 
 // startProcesses brings the components up in the order of their needs. Each step ends with a gate.
