@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 		"action":              {file(keyed + "overrides: [{name: o, values: [v], action: Block}]"), `rules[0].overrides[0].action: must be Limit, Exempt or Deny, got "Block"; write e.g. action: Limit`},
 		"override no key":     {file("name: a\n" + limit + "overrides: [{name: o, values: [v], action: Deny}]"), "rules[0].overrides[0]: can never apply, since the rule has no keys to compare its values with; give the rule a key or remove the override"},
 		"same value":          {file(keyed + "overrides: [{name: o, values: [hunter2], action: Deny}, {name: p, values: [hunter2], action: Exempt}]"), "rules[0].overrides[1].values[0]: is the same value as rules[0].overrides[0].values[0]; remove one of them: the first override would always win"},
-		"same address":        {file("name: a\nkeys: [{source: ClientIP}]\n" + limit + "overrides: [{name: o, values: ['10.0.0.1', '::ffff:10.0.0.1'], action: Deny}]"), "rules[0].overrides[0].values[1]: is the same value as"},
+		"same address":        {file("name: a\nkeys: [{source: ClientIP}]\n" + limit + "overrides: [{name: o, values: ['::ffff:10.0.0.1', '10.0.0.1'], action: Deny}]"), "rules[0].overrides[0].values[1]: is the same value as"},
 		"range value":         {file("name: a\nkeys: [{source: ClientIP}]\n" + limit + "overrides: [{name: o, values: [10.0.0.0/8], action: Deny}]"), "rules[0].overrides[0].values[0]: must be one client's address, as 192.0.2.7 or 2001:db8::1; its rule's first key is ClientIP"},
 		"padded value":        {file(keyed + "overrides: [{name: o, values: [' hunter2'], action: Deny}]"), "must not begin or end with a space, since requests' values are compared without; remove the space"},
 		"long value":          {file(keyed + "overrides: [{name: o, values: [" + strings.Repeat("v", 129) + "], action: Deny}]"), "rules[0].overrides[0].values[0]: must have 1 to 128 characters, has 129"},
@@ -141,6 +141,12 @@ func TestSeveralProblemsAreToldTogether(t *testing.T) {
 		if p := invalid.Problems[i]; p.Field != want || p.Line != 5+i || p.Column == 0 || p.Remedy == "" {
 			t.Errorf("problem %d is %+v, want field %s on line %d with a column and a remedy", i, p, want, 5+i)
 		}
+	}
+
+	// What takes several fields to see is found later and told in its place.
+	_, err = Parse([]byte(minimal + "  cost: 11\nheaders: [x]\n"))
+	if !errors.As(err, &invalid) || len(invalid.Problems) != 2 || invalid.Problems[0].Field != "rules[0].cost" {
+		t.Errorf("got %v, want the cost before the headers", err)
 	}
 
 	text := "version: 1\nrules:\n"

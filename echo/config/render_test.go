@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -137,6 +138,29 @@ func TestLimitsHashCoversTheLimitsOnly(t *testing.T) {
 	}
 }
 
+// Filling in defaults never reaches into the caller's File.
+func TestRenderLeavesItsFileAlone(t *testing.T) {
+	build := func() *File {
+		return &File{
+			Policy: &PolicyRef{Name: "a", Namespace: "b", UID: "c", Generation: 1},
+			Rules: []Rule{{
+				Name: "a", Limit: Limit{Requests: 1, PeriodSeconds: 1},
+				Match:     []Match{{Path: &PathMatch{Value: "/"}}},
+				Keys:      []Key{{Source: SourcePath}},
+				Overrides: []Override{{Name: "o", Values: []string{"/x"}, Limit: &Limit{Requests: 1, PeriodSeconds: 1}}},
+			}},
+		}
+	}
+	f := build()
+	assertRoundTrip(t, f)
+	if _, err := f.Compile(); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(f, build()) {
+		t.Errorf("the file became %+v", f)
+	}
+}
+
 // The same problems are found in a File that was built in Go, without lines, and
 // such a file is never rendered, hashed nor compiled.
 func TestValidateFilesBuiltInGo(t *testing.T) {
@@ -144,17 +168,19 @@ func TestValidateFilesBuiltInGo(t *testing.T) {
 		change func(*File)
 		want   string
 	}{
-		"version":    {func(f *File) { f.Version = 2 }, "version: must be 1, got 2"},
-		"no rules":   {func(f *File) { f.Rules = nil }, "rules: must have 1 to 64 members, has 0"},
-		"no name":    {func(f *File) { f.Rules[0].Name = "" }, "rules[0].name: is missing; write e.g. name: per-client"},
-		"no limit":   {func(f *File) { f.Rules[0].Limit = Limit{} }, "rules[0].limit.requests: must be a whole number between 1 and 1000000000, got 0"},
-		"no source":  {func(f *File) { f.Rules[0].Keys = []Key{{}} }, `rules[0].keys[0].source: must be ClientIP, Header, Metadata, Path or Method, got ""`},
-		"cost":       {func(f *File) { f.Rules[0].Cost = 11 }, "rules[0].cost: must be at most the burst"},
-		"negative":   {func(f *File) { f.Replicas = -1 }, "replicas: must be a whole number between 1 and 100000, got -1"},
-		"not UTF-8":  {func(f *File) { f.Rules[0].Match = []Match{{Path: &PathMatch{Value: "/\xff"}}} }, "must be UTF-8 text"},
-		"headers":    {func(f *File) { f.Headers = []string{"IETF", "IETF", "IETF"} }, "headers: must have 0 to 2 members, has 3"},
-		"prefix":     {func(f *File) { f.ClientIP.IPv6PrefixLength = -1 }, "clientIP.ipv6PrefixLength: must be a whole number between 1 and 128, got -1"},
-		"bad values": {func(f *File) { f.Rules[0].Overrides = []Override{{Name: "o", Values: []string{""}, Action: ActionDeny}} }, "rules[0].overrides[0].values[0]: is missing"},
+		"version":   {func(f *File) { f.Version = 2 }, "version: must be 1, got 2"},
+		"no rules":  {func(f *File) { f.Rules = nil }, "rules: must have 1 to 64 members, has 0"},
+		"no name":   {func(f *File) { f.Rules[0].Name = "" }, "rules[0].name: is missing; write e.g. name: per-client"},
+		"no limit":  {func(f *File) { f.Rules[0].Limit = Limit{} }, "rules[0].limit.requests: must be a whole number between 1 and 1000000000, got 0"},
+		"no source": {func(f *File) { f.Rules[0].Keys = []Key{{}} }, `rules[0].keys[0].source: must be ClientIP, Header, Metadata, Path or Method, got ""`},
+		"cost":      {func(f *File) { f.Rules[0].Cost = 11 }, "rules[0].cost: must be at most the burst"},
+		"negative":  {func(f *File) { f.Replicas = -1 }, "replicas: must be a whole number between 1 and 100000, got -1"},
+		"not UTF-8": {func(f *File) { f.Rules[0].Match = []Match{{Path: &PathMatch{Value: "/\xff"}}} }, "must be UTF-8 text"},
+		"headers":   {func(f *File) { f.Headers = []string{"IETF", "IETF", "IETF"} }, "headers: must have 0 to 2 members, has 3"},
+		"prefix":    {func(f *File) { f.ClientIP.IPv6PrefixLength = -1 }, "clientIP.ipv6PrefixLength: must be a whole number between 1 and 128, got -1"},
+		"bad values": {func(f *File) {
+			f.Rules[0].Overrides = []Override{{Name: "o", Values: []string{""}, Action: ActionDeny}}
+		}, "rules[0].overrides[0].values[0]: is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := parse(t, minimal)

@@ -23,10 +23,12 @@ import (
 type applied struct {
 	requests []int64
 	fail     error
+	failed   int
 }
 
 func (a *applied) apply(l *Loaded) error {
 	if a.fail != nil {
+		a.failed++
 		return a.fail
 	}
 	a.requests = append(a.requests, l.File.Rules[0].Limit.Requests)
@@ -140,6 +142,17 @@ func TestBadFilesLeaveTheLastGoodOne(t *testing.T) {
 	e.wantRefused(t)
 	e.wantNothing(t)
 	wantLastError(t, w, limits(11), "no room")
+	if a.failed != 1 {
+		t.Errorf("refused bytes were applied %d times", a.failed)
+	}
+
+	m.must(os.Remove(m.path))
+	w.look()
+	w.look()
+	e.wantRefused(t)
+	e.wantNothing(t)
+	wantLastError(t, w, "", "no such file")
+	m.must(os.Symlink(filepath.Join(dataLink, "limits.yaml"), m.path))
 
 	a.fail = nil
 	m.publish(limits(12))
@@ -236,11 +249,13 @@ func TestRunFollowsEditors(t *testing.T) {
 	write(path, limits(10))
 	_, e := run(t, path, WithPollInterval(time.Hour))
 
-	write(path+".new", limits(11))
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
+	for i := range 5 {
+		write(path+".new", limits(20+i))
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		e.wantLoaded(t, limits(20+i))
 	}
-	e.wantLoaded(t, limits(11))
 
 	whole := limits(12) + "store: {type: Memory}\n"
 	f, err := os.Create(path)
