@@ -32,7 +32,7 @@ func Parse(data []byte) (*File, error) {
 // tree parses the one YAML document that data must hold.
 func tree(data []byte) (*yaml.Node, *Problem) {
 	if len(data) > MaxBytes {
-		return nil, tooLarge(len(data))
+		return nil, tooLarge()
 	}
 	if !utf8.Valid(data) {
 		return nil, &Problem{What: "the limits file is not UTF-8 text", Remedy: "save it as UTF-8"}

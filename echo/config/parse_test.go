@@ -112,7 +112,7 @@ func TestParseReadsTheLargestLists(t *testing.T) {
 // A file above the bound is refused before it is read, and is never rendered.
 func TestSizeIsBounded(t *testing.T) {
 	_, err := Parse([]byte(minimal + "#" + strings.Repeat("x", MaxBytes)))
-	assertProblem(t, err, "more than the 1048576 allowed")
+	assertProblem(t, err, "more than the 1048576 bytes allowed")
 
 	f := parse(t, minimal)
 	for i := range 64 {
@@ -129,7 +129,7 @@ func TestSizeIsBounded(t *testing.T) {
 	}
 	f.Rules = f.Rules[1:]
 	_, err = Render(f)
-	assertProblem(t, err, "more than the 1048576 allowed")
+	assertProblem(t, err, "more than the 1048576 bytes allowed")
 }
 
 const minimal = `version: 1

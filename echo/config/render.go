@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -19,24 +20,41 @@ func Render(f *File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
+	var out bounded
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(full); err != nil {
-		return nil, fmt.Errorf("render the limits file: %w", err)
+	err = encoder.Encode(full)
+	if closeErr := encoder.Close(); err == nil {
+		err = closeErr
 	}
-	if err := encoder.Close(); err != nil {
+	switch {
+	case out.full:
+		return nil, &InvalidError{Problems: []*Problem{tooLarge()}}
+	case err != nil:
 		return nil, fmt.Errorf("render the limits file: %w", err)
-	}
-	if out.Len() > MaxBytes {
-		return nil, &InvalidError{Problems: []*Problem{tooLarge(out.Len())}}
 	}
 	return out.Bytes(), nil
 }
 
-func tooLarge(size int) *Problem {
+// bounded stops the encoder as soon as the file is too large, since a policy
+// within its bounds can ask for many times the size.
+type bounded struct {
+	bytes.Buffer
+	full bool
+}
+
+// Write implements [io.Writer].
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.full || b.Len()+len(p) > MaxBytes {
+		b.full = true
+		return 0, io.ErrShortWrite
+	}
+	return b.Buffer.Write(p)
+}
+
+func tooLarge() *Problem {
 	return &Problem{
-		What:   fmt.Sprintf("the limits file has %d bytes, more than the %d allowed", size, MaxBytes),
+		What:   fmt.Sprintf("the limits file has more than the %d bytes allowed", MaxBytes),
 		Remedy: "use fewer rules, overrides or values",
 	}
 }
