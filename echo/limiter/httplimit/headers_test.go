@@ -174,6 +174,14 @@ func TestNamesStayApart(t *testing.T) {
 	})
 }
 
+func TestPercentStandsForItselfOnlyEncoded(t *testing.T) {
+	for name, want := range map[string]string{"\x00": `"%00"`, "%00": `"%2500"`, "é": `"%C3%A9"`, `a"b\c`: `"a\"b\\c"`, "per-key": `"per-key"`} {
+		if got := string(appendString(nil, name)); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 func FuzzStringIsAStructuredFieldString(f *testing.F) {
 	f.Add("per-key")
 	f.Add("\"\\%\x00é")
