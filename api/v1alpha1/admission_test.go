@@ -153,11 +153,16 @@ func storeCases() []admissionCase {
 		{"managed with an external", redis("external: {addresses: ['a:1']}"), "external must be set exactly when type is External"},
 		{"external with a managed", redis("type: External, managed: {}, external: {addresses: ['a:1']}"), "managed must be absent with type External"},
 		{"a timeout", rule(limit) + "\nstore: {timeoutMilliseconds: 0}", "should be greater than or equal to 1"},
+		{"too long a timeout", rule(limit) + "\nstore: {timeoutMilliseconds: 1001}", "should be less than or equal to 1000"},
 		{"no headers", rule(limit) + "\nheaders: []", ""},
 		{"headers twice", rule(limit) + "\nheaders: [IETF, IETF]", "Duplicate value"},
 		{"proxies", rule(limit) + "\nclientIP: {trustedProxies: [10.0.0.0/8, '2001:db8::/32']}", ""},
 		{"a proxy's address", rule(limit) + "\nclientIP: {trustedProxies: [10.0.0.1]}", "write for instance 10.0.0.0/8, or 192.0.2.7/32"},
 		{"a proxy's name", rule(limit) + "\nclientIP: {trustedProxies: [proxy]}", "must be a range of addresses in CIDR notation"},
+		{"everybody a proxy", rule(limit) + "\nclientIP: {trustedProxies: [0.0.0.0/0]}", "must not cover every address"},
+		{"every IPv6 address a proxy", rule(limit) + "\nclientIP: {trustedProxies: ['::/0']}", "list the ranges of your proxies"},
+		{"an address within its range", rule(limit) + "\nclientIP: {trustedProxies: [10.1.2.3/8]}", "must have no bits set beyond its prefix length"},
+		{"an IPv6 range", rule(limit) + "\nclientIP: {trustedProxies: ['2001:db8::/32', '2001:db8:1::1/128']}", ""},
 		{"a prefix of 0", rule(limit) + "\nclientIP: {ipv6PrefixLength: 0}", "should be greater than or equal to 1"},
 	}
 }

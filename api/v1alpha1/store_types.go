@@ -7,6 +7,8 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=43
 // +kubebuilder:validation:XValidation:rule="isCIDR(self)",message="must be a range of addresses in CIDR notation; write for instance 10.0.0.0/8, or 192.0.2.7/32 for a single address"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self).prefixLength() > 0",message="must not cover every address, or each client could choose its own; list the ranges of your proxies"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self) == cidr(self).masked()",message="must have no bits set beyond its prefix length; write for instance 10.0.0.0/8 instead of 10.1.2.3/8"
 type CIDR string
 
 // ClientIP says how a client's address is found.
@@ -71,7 +73,7 @@ type Store struct {
 	// +optional
 	// +kubebuilder:default=25
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=10000
+	// +kubebuilder:validation:Maximum=1000
 	TimeoutMilliseconds int32 `json:"timeoutMilliseconds,omitempty"`
 }
 
