@@ -3,7 +3,6 @@ package controllers
 import (
 	"container/heap"
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -352,76 +351,4 @@ func (p *Prober) kick() {
 	case p.wake <- struct{}{}:
 	default:
 	}
-}
-
-// settledDelay is how long a pod that runs what it should is left alone; 0 when it does not.
-func settledDelay(answer Answer, wantHash string) time.Duration {
-	switch {
-	case answer.Err != nil || answer.Config.Hash != wantHash:
-		return 0
-	case answer.Config.Store.State == config.StoreStateFallback:
-		return jittered(time.Second)
-	default:
-		return jittered(proberRecheck)
-	}
-}
-
-// unsettledDelay is short at first, when an edit is on its way into the pod, and
-// grows to seconds, so that a pod that never settles costs little.
-func unsettledDelay(answer Answer, tries int) time.Duration {
-	if answer.Err == nil && tries <= 20 {
-		return 50 * time.Millisecond
-	}
-	shift := min(max(tries-20, 0), 7)
-	if answer.Err != nil {
-		shift = min(tries, 8)
-	}
-	return jittered(100 * time.Millisecond << shift)
-}
-
-func jittered(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/5+1))
-}
-
-// materiallyDifferent tells answers apart by what a status could say of them.
-func materiallyDifferent(old, now Answer) bool {
-	if old.At.IsZero() || (old.Err == nil) != (now.Err == nil) {
-		return true
-	}
-	a, b := old.Config, now.Config
-	return a.Hash != b.Hash || a.LimitsHash != b.LimitsHash || a.Pod != b.Pod ||
-		a.Store != b.Store || lastErrorOf(a) != lastErrorOf(b)
-}
-
-func lastErrorOf(c config.Configz) config.ConfigzError {
-	if c.LastError == nil {
-		return config.ConfigzError{}
-	}
-	return *c.LastError
-}
-
-// probeHeap orders pods by the time they are due.
-type probeHeap []*probedPod
-
-func (h probeHeap) Len() int           { return len(h) }
-func (h probeHeap) Less(i, j int) bool { return h[i].dueAt.Before(h[j].dueAt) }
-func (h probeHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push is for container/heap.
-func (h *probeHeap) Push(x any) {
-	pod, _ := x.(*probedPod)
-	pod.index = len(*h)
-	*h = append(*h, pod)
-}
-
-// Pop is for container/heap.
-func (h *probeHeap) Pop() any {
-	old := *h
-	pod := old[len(old)-1]
-	pod.index = -1
-	*h = old[:len(old)-1]
-	return pod
 }

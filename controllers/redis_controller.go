@@ -125,7 +125,7 @@ func findShared[T client.Object](ctx context.Context, o *observer, namespace, ki
 		return none, err
 	}
 	for _, owner := range found.GetOwnerReferences() {
-		if owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == policyKind {
+		if owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == v1alpha1.Kind {
 			return found, nil
 		}
 	}

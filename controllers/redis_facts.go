@@ -1,10 +1,6 @@
 package controllers
 
-import (
-	"sync"
-
-	"k8s.io/apimachinery/pkg/api/equality"
-)
+import "sync"
 
 // redisFacts is what the Redis controller knows of each namespace's managed
 // instance, for the policies' reconciler to read.
@@ -29,9 +25,17 @@ func (r *redisFacts) set(namespace string, fact redisFact) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fact.managed, fact.known = true, true
-	changed := !equality.Semantic.DeepEqual(r.byNamespace[namespace], fact)
+	changed := !r.byNamespace[namespace].equal(fact)
 	r.byNamespace[namespace] = fact
 	return changed
+}
+
+func (f redisFact) equal(other redisFact) bool {
+	a, b := f.blocked, other.blocked
+	if a != nil && b != nil && *a == *b {
+		f.blocked, other.blocked = nil, nil
+	}
+	return f == other
 }
 
 func (r *redisFacts) forget(namespace string) {

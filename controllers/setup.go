@@ -116,6 +116,3 @@ func policyOfPod(_ context.Context, pod client.Object) []ctrl.Request {
 	}
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
 }
-
-// policyKind is the policies' kind, as ownerReferences have it.
-const policyKind = "RateLimitPolicy"

@@ -62,7 +62,7 @@ func (r *policyReconciler) sendStatus(ctx context.Context, p *v1alpha1.RateLimit
 		return err
 	}
 	object := &unstructured.Unstructured{Object: map[string]any{"status": fields}}
-	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(policyKind))
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.Kind))
 	object.SetNamespace(p.Namespace)
 	object.SetName(p.Name)
 	object.SetUID(p.UID)
