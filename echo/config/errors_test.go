@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -149,11 +150,11 @@ func TestSeveralProblemsAreToldTogether(t *testing.T) {
 		t.Errorf("got %v, want the cost before the headers", err)
 	}
 
-	text := "version: 1\nrules:\n"
+	text := bytes.NewBufferString("version: 1\nrules:\n")
 	for i := range 30 {
-		text += fmt.Sprintf("- {name: r%d, limit: {requests: 0, periodSeconds: 60}, cost: 5}\n", i)
+		fmt.Fprintf(text, "- {name: r%d, limit: {requests: 0, periodSeconds: 60}, cost: 5}\n", i)
 	}
-	_, err = Parse([]byte(text))
+	_, err = Parse(text.Bytes())
 	if !errors.As(err, &invalid) || len(invalid.Problems) != maxProblems || invalid.More != 10 {
 		t.Fatalf("got %v, want %d problems and 10 more", err, maxProblems)
 	}

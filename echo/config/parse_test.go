@@ -151,8 +151,7 @@ func parse(t *testing.T, text string) *File {
 
 func assertProblem(t *testing.T, err error, text string) {
 	t.Helper()
-	var invalid *InvalidError
-	if !errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*InvalidError](err); !ok {
 		t.Fatalf("got %v, want an *InvalidError", err)
 	}
 	if !strings.Contains(err.Error(), text) {

@@ -296,8 +296,8 @@ func genRule(t *rapid.T, i int) Rule {
 // genText draws text that a path and a header value may hold.
 func genText(t *rapid.T, label string) string {
 	odd := rapid.SampledFrom([]string{"", "~", "null", "yes", "0x10", "1_000", "2001-01-01", "a: b", "# c", "- d", "'", `"`, "{", "&a", "*a", "<<", "\u2028", "\ufeff", "\ufffe", "\U0001f600", "é"}).Draw(t, label+" odd")
-	any := rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool {
+	plain := rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool {
 		return !strings.ContainsRune("%?/.,", r) && r > 0x20 && (r < 0x7f || r > 0xa0)
 	}), 0, 8, -1).Draw(t, label)
-	return any + odd + "x"
+	return plain + odd + "x"
 }

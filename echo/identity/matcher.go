@@ -41,11 +41,11 @@ func (k Key) String() string {
 type OnMissing string
 
 const (
-	// MissingShared: one stand-in for all requests that lack the key.
+	// MissingShared is one stand-in for all requests that lack the key.
 	MissingShared OnMissing = "Shared"
-	// MissingClientIP: the client's address, which no value of the key can name.
+	// MissingClientIP is the client's address, which no value of the key can name.
 	MissingClientIP OnMissing = "ClientIP"
-	// MissingDeny: nothing does, and the request is refused.
+	// MissingDeny lets nothing stand in: the request is refused.
 	MissingDeny OnMissing = "Deny"
 )
 
