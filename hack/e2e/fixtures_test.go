@@ -3,12 +3,14 @@ package e2e
 import (
 	"context"
 	"os/exec"
+	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -125,3 +127,7 @@ func change(ctx context.Context, key types.NamespacedName, edit func(*v1alpha1.R
 	Expect(err).NotTo(HaveOccurred())
 	return written
 }
+
+func quantity(text string) resource.Quantity { return resource.MustParse(text) }
+
+func itoa(n int32) string { return strconv.FormatInt(int64(n), 10) }

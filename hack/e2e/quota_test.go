@@ -73,5 +73,3 @@ var _ = Describe("Quotas", func() {
 		Expect(float64(tally.Admitted)).To(BeNumerically(">=", 0.999*least))
 	}, specDeadline)
 })
-
-func itoa(n int32) string { return strconv.FormatInt(int64(n), 10) }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,9 @@ func (c *Cluster) BuildTest(ctx context.Context, program, pkg string) error {
 
 // up starts the cluster, or joins the one that runs: that one is left running.
 func (c *Cluster) up(ctx context.Context) error {
-	c.joined = c.tracked(exec.CommandContext(ctx, c.tool, "status")).Run() == nil
+	// A status names the processes: the same one before and after means that nothing was started.
+	before, err := c.tracked(exec.CommandContext(ctx, c.tool, "status")).Output()
+	was := err == nil
 	if err := c.run(c.tracked(exec.CommandContext(ctx, c.tool, "up"))); err != nil {
 		return err
 	}
@@ -88,6 +91,7 @@ func (c *Cluster) up(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("asking for the cluster's state: %w", err)
 	}
+	c.joined = was && bytes.Equal(before, status)
 	c.access = AccessDirect
 	if strings.Contains(firstLine(string(status)), "(kind)") {
 		c.access = AccessAPIServer
