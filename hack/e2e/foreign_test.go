@@ -54,11 +54,10 @@ var _ = DescribeTable("An object that has a child's name and is somebody else's"
 		change(ctx, key, func(spec *v1alpha1.RateLimitPolicySpec) { spec.Rules[0].Limit = harness.LimitOf(200, 60, 200) })
 		awaitReady(ctx, key)
 	},
-	specDeadline,
-	Entry("a ConfigMap", "checkout-echo-limits", &corev1.ConfigMap{Data: map[string]string{"limits.yaml": "mine"}}),
-	Entry("a Deployment", "checkout-echo", foreignDeployment()),
-	Entry("a Service", "checkout-echo", foreignService()),
-	Entry("a Service named as the shared Redis", harness.RedisName, foreignService()),
+	Entry("a ConfigMap", specDeadline, "checkout-echo-limits", &corev1.ConfigMap{Data: map[string]string{"limits.yaml": "mine"}}),
+	Entry("a Deployment", specDeadline, "checkout-echo", foreignDeployment()),
+	Entry("a Service", specDeadline, "checkout-echo", foreignService()),
+	Entry("a Service named as the shared Redis", specDeadline, harness.RedisName, foreignService()),
 )
 
 func foreignService() *corev1.Service {

@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
 	"github.com/echo-operator/echo-operator/hack/e2e/harness"
@@ -63,13 +66,40 @@ var _ = Describe("Quotas", func() {
 		policy.Spec.Store.TimeoutMilliseconds = patientTimeout
 		create(ctx, policy)
 
-		tally := kube.Run(ctx, harness.Flood{Pods: podsOf(ctx, key, 3), Key: "acme", PerSecond: 1000, For: *floodFor})
+		By("warming the pods up, until they decide at that rate without giving up on Redis")
+		flood := harness.Flood{Pods: podsOf(ctx, key, 3), Key: "warm", PerSecond: 1000, For: time.Second}
+		Eventually(ctx, func(g Gomega) {
+			before := ownDecisions(ctx, flood.Pods)
+			g.Expect(kube.Run(ctx, flood).AllAnswered()).To(Succeed())
+			g.Expect(ownDecisions(ctx, flood.Pods)).To(Equal(before))
+		}).Should(Succeed())
+
+		By("offering ten times the limit")
+		flood.Key, flood.For = "acme", *floodFor
+		before := ownDecisions(ctx, flood.Pods)
+		tally := kube.Run(ctx, flood)
 		Expect(tally.AllAnswered()).To(Succeed())
 		least, most := tally.Bounds(limit.Requests, 100)
 		AddReportEntry("three pods, one Redis", fmt.Sprintf(
 			"offered %d in %.3f s, admitted %d; burst + rate * time is %.1f to %.1f, admitted/bound %.5f",
 			tally.Offered, tally.Longest.Seconds(), tally.Admitted, least, most, float64(tally.Admitted)/most))
+		Expect(ownDecisions(ctx, flood.Pods)).To(Equal(before), "pods gave up on Redis under this load, and so did not share")
 		Expect(float64(tally.Admitted)).To(BeNumerically("<=", most))
 		Expect(float64(tally.Admitted)).To(BeNumerically(">=", 0.999*least))
 	}, specDeadline)
 })
+
+// ownDecisions counts the decisions that pods took without Redis.
+func ownDecisions(ctx context.Context, pods []corev1.Pod) float64 {
+	GinkgoHelper()
+	var count float64
+	for i := range pods {
+		metrics, err := kube.PodMetrics(ctx, &pods[i])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(metrics).To(HaveKey("ratelimit_decisions_total"))
+		for _, outcome := range []string{"fallback_allowed", "fallback_denied"} {
+			count += metrics.Sum("ratelimit_decisions_total", map[string]string{"outcome": outcome})
+		}
+	}
+	return count
+}

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/echo-operator/echo-operator/hack/e2e/harness"
 )
@@ -30,6 +32,7 @@ func TestE2E(t *testing.T) {
 		t.Skip("needs a cluster that it may do anything with: run `make e2e`, which brings one up and sets " + harness.GuardVariable + "=1")
 	}
 	RegisterFailHandler(Fail)
+	log.SetLogger(logr.Discard()) // the watches' own news would hide the cases'
 	SetDefaultEventuallyTimeout(90 * time.Second)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyDuration(3 * time.Second)

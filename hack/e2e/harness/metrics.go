@@ -17,7 +17,7 @@ import (
 
 const operatorMetricsPort = "8443"
 
-// Metrics are one scrape of the operator.
+// Metrics are one scrape.
 type Metrics map[string]*dto.MetricFamily
 
 // OperatorMetrics scrapes an operator's pod as the bearer of token, who must be
@@ -40,8 +40,25 @@ func (k *Kube) OperatorMetrics(ctx context.Context, pod *corev1.Pod, token strin
 	if reply.Status != http.StatusOK {
 		return nil, fmt.Errorf("the operator answered /metrics with %d: %s", reply.Status, reply.Body)
 	}
+	return parseMetrics(reply.Body)
+}
+
+// PodMetrics scrapes an echo pod.
+func (k *Kube) PodMetrics(ctx context.Context, pod *corev1.Pod) (Metrics, error) {
+	client, base := k.podURL(pod, adminPort)
+	reply, err := get(ctx, client, base+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status != http.StatusOK {
+		return nil, fmt.Errorf("pod %s answered /metrics with %d", pod.Name, reply.Status)
+	}
+	return parseMetrics(reply.Body)
+}
+
+func parseMetrics(text []byte) (Metrics, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	return parser.TextToMetricFamilies(bytes.NewReader(reply.Body))
+	return parser.TextToMetricFamilies(bytes.NewReader(text))
 }
 
 // Sum adds the values of a counter's or gauge's series that have all the labels.
