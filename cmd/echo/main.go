@@ -40,11 +40,9 @@ func start(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 	c, err := ParseConfig(args, environ)
 	switch {
 	case errors.Is(err, errVersion):
-		fmt.Fprintf(stdout, "echo %s (%s, %s)\n", build.Version, build.Revision, build.GoVersion)
-		return exitOK
+		return tell(stdout, fmt.Sprintf("echo %s (%s, %s)\n", build.Version, build.Revision, build.GoVersion))
 	case errors.Is(err, errHelp):
-		usage(stdout)
-		return exitOK
+		return tell(stdout, usage())
 	case err != nil:
 		complain(stderr, err)
 		return exitUsage
@@ -65,9 +63,18 @@ func start(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 	return exitOK
 }
 
+// tell answers what was asked for instead of a start.
+func tell(w io.Writer, answer string) int {
+	if _, err := io.WriteString(w, answer); err != nil {
+		return exitFailure
+	}
+	return exitOK
+}
+
 // complain writes a line for everything that was wrong.
 func complain(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w, "echo: %s\n", strings.TrimRight(line, "\n"))
+		// Where errors cannot be written there is nobody to tell.
+		_, _ = io.WriteString(w, "echo: "+strings.TrimRight(line, "\n")+"\n")
 	}
 }

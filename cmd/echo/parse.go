@@ -160,14 +160,16 @@ func variableOf(field string) string {
 }
 
 // usage lists every setting with its variable and standard value.
-func usage(w io.Writer) {
-	fmt.Fprint(w, "echo answers HTTP requests with what it received, within rate limits.\n\nUsage: echo [flags]\n\n")
+func usage() string {
+	var text strings.Builder
+	text.WriteString("echo answers HTTP requests with what it received, within rate limits.\n\nUsage: echo [flags]\n\n")
 	for _, s := range settings() {
-		fmt.Fprintf(w, "  --%s, %s\n        %s", s.flag, s.variable(), s.usage)
+		text.WriteString("  --" + s.flag + ", " + s.variable() + "\n        " + s.usage)
 		if s.standard != "" {
-			fmt.Fprintf(w, " (default %s)", s.standard)
+			text.WriteString(" (default " + s.standard + ")")
 		}
-		fmt.Fprintln(w)
+		text.WriteByte('\n')
 	}
-	fmt.Fprint(w, "  --version\n        print the version and end\n")
+	text.WriteString("  --version\n        print the version and end\n")
+	return text.String()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -168,10 +167,9 @@ func TestRedisSettings(t *testing.T) {
 }
 
 func TestUsageListsEverything(t *testing.T) {
-	var out bytes.Buffer
-	usage(&out)
+	text := usage()
 	for _, s := range settings() {
-		if !strings.Contains(out.String(), "--"+s.flag+", "+s.variable()+"\n") {
+		if !strings.Contains(text, "--"+s.flag+", "+s.variable()+"\n") {
 			t.Errorf("--%s is missing", s.flag)
 		}
 	}

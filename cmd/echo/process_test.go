@@ -122,7 +122,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }()
 		return resp.Close
 	})
 	ended := make(chan error, 1)

@@ -3,11 +3,12 @@ package problem
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -37,7 +38,7 @@ func TestMembersAndDefaults(t *testing.T) {
 		}
 		h := rec.Header()
 		if rec.Code != c.problem.Status || h.Get("Content-Type") != "application/problem+json" || h.Get("Cache-Control") != "no-store" ||
-			h.Get("Content-Length") != fmt.Sprint(rec.Body.Len()) {
+			h.Get("Content-Length") != strconv.Itoa(rec.Body.Len()) {
 			t.Errorf("%s: %d %v", name, rec.Code, h)
 		}
 	}
@@ -54,16 +55,18 @@ func TestBodyIsNotWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != 429 || !resp.Close {
 		t.Errorf("status %d, close %v; want 429 and a close", resp.StatusCode, resp.Close)
 	}
