@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -31,8 +32,8 @@ type sentKey struct{ kind, namespace, name string }
 // cache has not seen its result yet.
 type sentApply struct {
 	intent [sha256.Size]byte
-	before string // the object's resourceVersion that the apply started from
-	after  string // the one that it led to
+	// written is the object's resourceVersion that the apply led to.
+	written string
 }
 
 func newApplier(c client.Client) *applier {
@@ -53,10 +54,8 @@ func (a *applier) apply(ctx context.Context, live client.Object, intent runtime.
 	}
 	object := &unstructured.Unstructured{Object: want}
 	key := sentKey{kind: object.GetKind(), namespace: object.GetNamespace(), name: object.GetName()}
-	before := ""
 	if live != nil {
-		before = live.GetResourceVersion()
-		if a.alreadySent(key, digest, before) {
+		if a.alreadySent(key, digest, live.GetResourceVersion()) {
 			return false, nil
 		}
 		same, err := ownsExactly(live, want)
@@ -64,13 +63,13 @@ func (a *applier) apply(ctx context.Context, live client.Object, intent runtime.
 			return false, err
 		}
 	}
-	after, err := a.send(ctx, object, live)
+	written, err := a.send(ctx, object, live)
 	if err != nil {
 		return true, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.sent[key] = sentApply{intent: digest, before: before, after: after}
+	a.sent[key] = sentApply{intent: digest, written: written}
 	return true, nil
 }
 
@@ -94,7 +93,14 @@ func (a *applier) alreadySent(key sentKey, intent [sha256.Size]byte, current str
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	last, ok := a.sent[key]
-	return ok && last.intent == intent && (last.before == current || last.after == current)
+	return ok && last.intent == intent && (current == last.written || older(current, last.written))
+}
+
+// older reports whether one resourceVersion comes before another of the same
+// object; what cannot be compared is not.
+func older(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
 }
 
 // forget drops what is remembered of the named objects of a namespace.

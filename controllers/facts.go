@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
@@ -131,6 +132,16 @@ func deploymentTrouble(d *appsv1.Deployment) string {
 		}
 	}
 	return ""
+}
+
+// settled reports whether the Deployment is rolled out. While its controller
+// has not looked at the newest change, which an annotation is too, a policy that
+// was Ready stays so: nothing says that a pod changed.
+func (f *facts) settled() bool {
+	unseen := f.deployment != nil && f.deployment.Status.ObservedGeneration < f.deployment.Generation
+	wasReady := f.policy.Status.ObservedGeneration == f.policy.Generation &&
+		meta.IsStatusConditionTrue(f.policy.Status.Conditions, v1alpha1.ConditionReady)
+	return rolledOut(f.deployment) || unseen && wasReady
 }
 
 // rolledOut reports whether all the Deployment's pods are of its newest

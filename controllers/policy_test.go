@@ -185,12 +185,12 @@ var _ = Describe("A policy", func() {
 		eventuallyReady(ctx, p)
 
 		By("a change of what the operator does not own makes it look, not write")
-		before := first.writes.Load()
+		before := first.writes.list()
 		deployment := &appsv1.Deployment{}
 		Expect(suite.admin.Get(ctx, client.ObjectKeyFromObject(policyObjects(p)[1]), deployment)).To(Succeed())
 		deployment.Annotations = map[string]string{"team.example.com/note": "ours"}
 		Expect(suite.admin.Update(ctx, deployment)).To(Succeed())
-		Consistently(first.writes.Load, time.Second, every).Should(Equal(before))
+		Consistently(first.writes.list, time.Second, every).Should(Equal(before))
 
 		By("a new operator asks every pod and writes nothing")
 		first.end()
@@ -202,12 +202,12 @@ var _ = Describe("A policy", func() {
 				g.Expect(times).To(BeNumerically(">", asked[name]), name)
 			}
 		}, within, every).Should(Succeed())
-		Consistently(second.writes.Load, time.Second, every).Should(BeZero())
+		Consistently(second.writes.list, time.Second, every).Should(BeEmpty())
 
 		By("it is at work: an edit makes it write")
 		edit(ctx, p, func(s *v1alpha1.RateLimitPolicySpec) { s.Rules[0].Limit.Requests = 7 })
 		eventuallyReady(ctx, p)
-		Expect(second.writes.Load()).To(BeNumerically(">", 0))
+		Expect(second.writes.list()).NotTo(BeEmpty())
 	})
 
 	It("restores what it owns and leaves what others added", func(ctx SpecContext) {

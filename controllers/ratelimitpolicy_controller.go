@@ -168,7 +168,7 @@ func invalidSpec(err error) error {
 // finish writes the status when it changed, tells the turns as events, and
 // turns the verdict into what the queue is to do. It is the only place that does.
 func (r *policyReconciler) finish(ctx context.Context, f *facts, again time.Duration) (ctrl.Result, error) {
-	if !f.redis.known || r.unheard(f) {
+	if f.verdict.terminal == nil && (!f.redis.known || r.unheard(f)) {
 		// Just started: what the pods run is not heard yet. The last status stays
 		// until it is, rather than say for a moment that nothing is enforced.
 		return ctrl.Result{RequeueAfter: sooner(again, unheardRecheck)}, f.verdict.transient
@@ -195,7 +195,7 @@ func (r *policyReconciler) finish(ctx context.Context, f *facts, again time.Dura
 // all pods were asked since the operator started.
 func (r *policyReconciler) unheard(f *facts) bool {
 	p := f.policy
-	return p.Status.ObservedGeneration == p.Generation && p.Status.ConfigHash == f.limitsHash &&
+	return p.Status.ObservedGeneration == p.Generation && p.Status.ConfigHash != "" && p.Status.ConfigHash == f.limitsHash &&
 		!r.rollout.prober.HeardAll(client.ObjectKeyFromObject(p))
 }
 

@@ -188,7 +188,7 @@ func ready(f *facts, accepted, redisReady, enforced metav1.Condition) metav1.Con
 		return is(metav1.ConditionFalse, v1alpha1.ReasonRedisUnavailable, redisReady.Message)
 	case f.upgradePending:
 		return is(metav1.ConditionFalse, v1alpha1.ReasonUpgradePending, "newer pods wait for other rollouts to end")
-	case !f.policy.Spec.Suspend && !rolledOut(f.deployment):
+	case !f.policy.Spec.Suspend && !f.settled():
 		return rollingOut(f, is)
 	default:
 		return is(metav1.ConditionTrue, v1alpha1.ReasonEnforced, enforced.Message)

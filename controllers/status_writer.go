@@ -70,7 +70,7 @@ func (r *policyReconciler) sendStatus(ctx context.Context, p *v1alpha1.RateLimit
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
-	r.statuses.record(p, status)
+	r.statuses.record(p, object.GetResourceVersion(), status)
 	p.Status = status
 	return nil
 }
@@ -83,9 +83,9 @@ type sentStatuses struct {
 }
 
 type sentStatus struct {
-	// before is the resourceVersion of the cached object that the status was written from.
-	before string
-	status v1alpha1.RateLimitPolicyStatus
+	// written is the policy's resourceVersion that the status came with.
+	written string
+	status  v1alpha1.RateLimitPolicyStatus
 }
 
 func newSentStatuses() *sentStatuses {
@@ -96,15 +96,15 @@ func newSentStatuses() *sentStatuses {
 func (s *sentStatuses) catchUp(p *v1alpha1.RateLimitPolicy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last, ok := s.byPolicy[client.ObjectKeyFromObject(p)]; ok && last.before == p.ResourceVersion {
+	if last, ok := s.byPolicy[client.ObjectKeyFromObject(p)]; ok && older(p.ResourceVersion, last.written) {
 		last.status.DeepCopyInto(&p.Status)
 	}
 }
 
-func (s *sentStatuses) record(p *v1alpha1.RateLimitPolicy, status v1alpha1.RateLimitPolicyStatus) {
+func (s *sentStatuses) record(p *v1alpha1.RateLimitPolicy, written string, status v1alpha1.RateLimitPolicyStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.byPolicy[client.ObjectKeyFromObject(p)] = sentStatus{before: p.ResourceVersion, status: status}
+	s.byPolicy[client.ObjectKeyFromObject(p)] = sentStatus{written: written, status: status}
 }
 
 func (s *sentStatuses) forget(key types.NamespacedName) {

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,10 +127,9 @@ func readManifests(file string) []*unstructured.Unstructured {
 
 // operator is one run of the operator with its own ServiceAccount's rights.
 type operator struct {
-	stop context.CancelFunc
-	done chan error
-	// writes counts the requests that could change something, events and leases left out.
-	writes *atomic.Int64
+	stop   context.CancelFunc
+	done   chan error
+	writes *writeLog
 }
 
 type operatorOptions struct {
@@ -149,7 +150,7 @@ func startOperator(change ...func(*operatorOptions)) *operator {
 	for _, f := range change {
 		f(&o)
 	}
-	op := &operator{done: make(chan error, 1), writes: &atomic.Int64{}}
+	op := &operator{done: make(chan error, 1), writes: &writeLog{}}
 	cfg := rest.CopyConfig(suite.server.Config)
 	cfg.QPS = -1
 	cfg.Impersonate.UserName = "system:serviceaccount:" + operatorNamespace + ":" + operatorAccount
@@ -184,18 +185,28 @@ func (o *operator) end() {
 	Eventually(o.done, within).Should(Receive(BeNil()), "the operator ends without an error")
 }
 
+// writeLog lists the requests that could change something, events left out.
+type writeLog struct {
+	mu       sync.Mutex
+	requests []string
+}
+
+func (l *writeLog) list() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.requests)
+}
+
 type countWrites struct {
 	next   http.RoundTripper
-	writes *atomic.Int64
+	writes *writeLog
 }
 
 func (c countWrites) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method != http.MethodGet && !isEventsPath(request.URL.Path) {
-		c.writes.Add(1)
+	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/events") {
+		c.writes.mu.Lock()
+		c.writes.requests = append(c.writes.requests, request.Method+" "+request.URL.Path)
+		c.writes.mu.Unlock()
 	}
 	return c.next.RoundTrip(request)
-}
-
-func isEventsPath(path string) bool {
-	return filepath.Base(path) == "events"
 }
