@@ -58,6 +58,9 @@ type Children struct {
 // For returns the objects of a policy. An error is an [*InvalidError] that only
 // another spec mends; then nothing must be applied.
 func For(p *v1alpha1.RateLimitPolicy, in Inputs) (Children, error) {
+	if err := checkRedis(p); err != nil {
+		return Children{}, err
+	}
 	limits, err := RenderLimits(p, in.FileReplicas)
 	if err != nil {
 		return Children{}, err

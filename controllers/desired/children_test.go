@@ -170,6 +170,15 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
+// TestClusterIsRefused: pods that cannot start are worse than a clear word.
+func TestClusterIsRefused(t *testing.T) {
+	_, err := desired.For(policy(t, "external-cluster"), inputs())
+	want := "InvalidSpec: spec.redis.external.mode: Cluster is not supported by this release; use Standalone or Sentinel"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // TestTooLarge: a file above what a ConfigMap holds is refused before the API
 // server has to.
 func TestTooLarge(t *testing.T) {

@@ -50,7 +50,7 @@ func echoEnv(p *v1alpha1.RateLimitPolicy, limits corev1.ResourceList) envVars {
 
 func (e *envVars) external(external *v1alpha1.ExternalRedis) {
 	e.set("ECHO_REDIS_URL", externalURL(external))
-	if external.Mode == v1alpha1.RedisSentinel || external.Mode == v1alpha1.RedisCluster {
+	if external.Mode == v1alpha1.RedisSentinel {
 		e.set("ECHO_REDIS_MODE", string(external.Mode))
 		e.set("ECHO_REDIS_ADDRS", joined(external.Addresses))
 	}

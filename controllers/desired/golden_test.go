@@ -65,7 +65,6 @@ func TestChildrenGolden(t *testing.T) {
 		{"memory", "memory", inputs()},
 		{"external-standalone", "external-standalone", inputs()},
 		{"external-sentinel", "external-sentinel", inputs()},
-		{"external-cluster", "external-cluster", inputs()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			children, err := desired.For(policy(t, c.policy), c.in)

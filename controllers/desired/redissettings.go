@@ -52,19 +52,32 @@ func externalRedis(p *v1alpha1.RateLimitPolicy) *v1alpha1.ExternalRedis {
 	return redis.External
 }
 
+// checkRedis refuses what no pod of this release could start with.
+func checkRedis(p *v1alpha1.RateLimitPolicy) error {
+	external := externalRedis(p)
+	switch {
+	case external == nil:
+		return nil
+	case len(external.Addresses) == 0:
+		return invalidSpec("spec.redis.external.addresses: is missing, and type External needs it; write e.g. addresses: [redis.example.com:6379]")
+	case external.Mode == v1alpha1.RedisCluster:
+		return invalidSpec("spec.redis.external.mode: Cluster is not supported by this release; use Standalone or Sentinel")
+	default:
+		return nil
+	}
+}
+
 // managedURL is the managed instance's address, without a password.
 func managedURL(namespace string) string {
 	return fmt.Sprintf("redis://%s.%s.svc:%d", RedisName, namespace, RedisPort)
 }
 
-// externalURL carries the first address and whether TLS is spoken.
+// externalURL carries the first address and whether TLS is spoken. The
+// addresses were checked to be there.
 func externalURL(external *v1alpha1.ExternalRedis) string {
 	scheme := "redis://"
 	if external.TLS != nil {
 		scheme = "rediss://"
-	}
-	if len(external.Addresses) == 0 {
-		return scheme
 	}
 	return scheme + string(external.Addresses[0])
 }
