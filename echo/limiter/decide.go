@@ -209,10 +209,10 @@ func (s *scratch) ruleOutcome(i int) (RuleOutcome, bool) {
 }
 
 func (l *Limiter) place(s Source) string {
-	switch {
-	case s == SourceFallback:
+	switch s {
+	case SourceFallback:
 		return "fallback"
-	case s == SourceStore:
+	case SourceStore:
 		return l.store.Name()
 	default:
 		return "memory"

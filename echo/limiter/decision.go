@@ -6,13 +6,13 @@ import "time"
 type Outcome uint8
 
 const (
-	// Allowed: every enforced rule had room, or none concerned the request.
+	// Allowed means that every enforced rule had room, or none concerned the request.
 	Allowed Outcome = iota
-	// Denied: at least one enforced rule had no room; RetryAfter says when all will.
+	// Denied means that at least one enforced rule had no room; RetryAfter says when all will.
 	Denied
-	// Forbidden: an override with ActionDeny names the client; waiting does not help.
+	// Forbidden means that an override with ActionDeny names the client; waiting does not help.
 	Forbidden
-	// Unidentified: a rule that refuses anonymous requests found no key.
+	// Unidentified means that a rule that refuses anonymous requests found no key.
 	Unidentified
 )
 
@@ -20,13 +20,13 @@ const (
 type Source uint8
 
 const (
-	// SourceNone: no rule took part, so no bucket was asked.
+	// SourceNone means that no rule took part, so no bucket was asked.
 	SourceNone Source = iota
-	// SourceMemory: this process's buckets, by configuration.
+	// SourceMemory is this process's buckets, by configuration.
 	SourceMemory
-	// SourceStore: the buckets shared through the store.
+	// SourceStore is the buckets shared through the store.
 	SourceStore
-	// SourceFallback: this process's buckets, because the store did not answer in time.
+	// SourceFallback is this process's buckets, because the store did not answer in time.
 	SourceFallback
 )
 

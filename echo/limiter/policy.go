@@ -49,11 +49,11 @@ type Override struct {
 type Identification uint8
 
 const (
-	// NotMatched: the rule does not concern this request.
+	// NotMatched means that the rule does not concern this request.
 	NotMatched Identification = iota
-	// Identified: the parts returned name the client's bucket.
+	// Identified means that the parts returned name the client's bucket.
 	Identified
-	// KeyMissing: the request lacks a key and the rule refuses such requests.
+	// KeyMissing means that the request lacks a key and the rule refuses such requests.
 	KeyMissing
 )
 

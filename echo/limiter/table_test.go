@@ -102,7 +102,7 @@ func TestBatchLargerThanTable(t *testing.T) {
 
 // Batches that need the same sets in different orders do not wait for each other.
 func TestBatchesDoNotDeadlock(t *testing.T) {
-	tab := newTable(64)
+	tab := newTable(1024)
 	p := testPlan(tab, hourly)
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -110,13 +110,16 @@ func TestBatchesDoNotDeadlock(t *testing.T) {
 			for i := range 2000 {
 				var b batch
 				for j := range 16 {
-					b.add(Take{Key: keyOf((i*7 + j*(g+1)) % 32), Limit: hourly, Cost: 1}, p)
+					b.add(Take{Key: keyOf((i*7 + j*(2*g+1)) % 32), Limit: hourly, Cost: 1}, p)
 				}
 				tab.decide(&b, 0, int64(i), false)
 			}
 		})
 	}
 	wg.Wait()
+	if n := tab.stats().TrackedClients; n != 32 {
+		t.Errorf("%d clients tracked, want the 32 that asked", n)
+	}
 }
 
 // Limits that nothing uses any more are forgotten, and one that a bucket still

@@ -228,7 +228,7 @@ func TestFailuresHaveReasons(t *testing.T) {
 			configure(t, s, "maxmemory", "1")
 		}, limiter.ReasonMemory},
 		"read-only": {func(t *testing.T, s *redistest.Server) {
-			if err := s.Client(t).SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+			if err := s.Client(t).ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
 				t.Fatal(err)
 			}
 		}, limiter.ReasonReadOnly},

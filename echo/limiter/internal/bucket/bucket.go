@@ -63,7 +63,7 @@ func (s Spec) Convert(st State, old Spec, now int64) State {
 func (s Spec) Tokens(st State) int64 { return (s.Cap() - st.Debt) / s.Token }
 
 // Wait is how long after now, in the clock's unit, a settled bucket has room
-// for cost tokens; 0 when it has.
+// for cost tokens; 0 when it has. It is [MaxWait] at most.
 func (s Spec) Wait(st State, cost, now int64) int64 {
 	return s.until(st.Debt-(s.Cap()-cost*s.Token), st.Last, now)
 }
@@ -73,14 +73,17 @@ func (s Spec) Full(st State, now int64) int64 {
 	return s.until(st.Debt, st.Last, now)
 }
 
+// MaxWait is told for every longer time. It leaves room to add it to a clock.
+const MaxWait = math.MaxInt64 / 2
+
 // until is the time from now to when debt has been paid back, counted from last.
 func (s Spec) until(debt, last, now int64) int64 {
 	if debt <= 0 {
 		return 0
 	}
 	ticks := ceilDiv(debt, s.Refill)
-	if !productFits(ticks, s.Tick, math.MaxInt64/2) {
-		return math.MaxInt64 / 2
+	if !productFits(ticks, s.Tick, MaxWait) {
+		return MaxWait
 	}
 	return max(0, ticks*s.Tick+last-now)
 }
