@@ -56,6 +56,14 @@ func named(namespace, name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
+// patient makes pods wait for Redis rather long. Sharing a bucket is about the
+// pods and Redis, not about how fast a busy machine is: a pod that gives up on
+// Redis decides from a bucket of its own.
+func patient(policy *v1alpha1.RateLimitPolicy) *v1alpha1.RateLimitPolicy {
+	policy.Spec.Store.TimeoutMilliseconds = 1000
+	return policy
+}
+
 // create makes a policy and waits until it is Ready.
 func create(ctx context.Context, policy *v1alpha1.RateLimitPolicy) *v1alpha1.RateLimitPolicy {
 	GinkgoHelper()

@@ -131,8 +131,8 @@ var _ = Describe("A policy's life", func() {
 	It("shares nothing with a policy of the same name in another namespace", func(ctx SpecContext) {
 		one, two := named(newNamespace(ctx), "checkout"), named(newNamespace(ctx), "checkout")
 		limit := harness.LimitOf(5, 3600, 5)
-		policy := create(ctx, harness.NewPolicy(one, 1, limit))
-		create(ctx, harness.NewPolicy(two, 1, limit))
+		policy := create(ctx, patient(harness.NewPolicy(one, 1, limit)))
+		create(ctx, patient(harness.NewPolicy(two, 1, limit)))
 		mine, theirs := podsOf(ctx, one, 1)[0], podsOf(ctx, two, 1)[0]
 
 		By("emptying a client's bucket in the one: it is full in the other")

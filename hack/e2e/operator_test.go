@@ -91,9 +91,15 @@ var _ = Describe("The operator", func() {
 	}, specDeadline)
 })
 
-// settle waits until nothing in a namespace has been written for a while.
+// settle waits until nothing in a namespace has been written for a while, and
+// until the namespaces of earlier cases are gone, in which there is work to do.
 func settle(ctx context.Context, namespace string) {
 	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		var namespaces corev1.NamespaceList
+		g.Expect(kube.List(ctx, &namespaces)).To(Succeed())
+		g.Expect(namespaces.Items).To(HaveEach(HaveField("DeletionTimestamp", BeNil())))
+	}).Should(Succeed())
 	var last harness.Inventory
 	since := time.Now()
 	Eventually(ctx, func(g Gomega) {

@@ -15,18 +15,11 @@ import (
 	"github.com/echo-operator/echo-operator/hack/e2e/harness"
 )
 
-// Sharing one bucket exactly is about the pods and Redis, not about how fast a
-// busy machine is: a decision that gave up on Redis would be taken from the
-// pod's own bucket.
-const patientTimeout = 1000
-
 var _ = Describe("Quotas", func() {
 	It("are told on every answer, and enforced for each client by itself", func(ctx SpecContext) {
 		key := named(newNamespace(ctx), "checkout")
 		limit := harness.LimitOf(5, 60, 5)
-		policy := harness.NewPolicy(key, 3, limit)
-		policy.Spec.Store.TimeoutMilliseconds = patientTimeout
-		create(ctx, policy)
+		create(ctx, patient(harness.NewPolicy(key, 3, limit)))
 		wantLimit, wantPolicy := harness.ShownLimit(limit)
 
 		By("spending a client's tokens at pods in turn: all pods count the same bucket")
@@ -62,9 +55,7 @@ var _ = Describe("Quotas", func() {
 	It("are shared exactly by three pods that are offered ten times the limit", func(ctx SpecContext) {
 		key := named(newNamespace(ctx), "checkout")
 		limit := v1alpha1.Limit{Requests: 100, PeriodSeconds: 1}
-		policy := harness.NewPolicy(key, 3, limit)
-		policy.Spec.Store.TimeoutMilliseconds = patientTimeout
-		create(ctx, policy)
+		create(ctx, patient(harness.NewPolicy(key, 3, limit)))
 
 		By("warming the pods up, until they decide at that rate without giving up on Redis")
 		flood := harness.Flood{Pods: podsOf(ctx, key, 3), Key: "warm", PerSecond: 1000, For: time.Second}

@@ -47,7 +47,8 @@ func Connect() (*Kube, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	config.QPS = -1 // what is measured must not wait for a limit of this client's own
+	config.QPS = -1                           // what is measured must not wait for a limit of this client's own
+	config.WarningHandler = rest.NoWarnings{} // every kind is listed, deprecated ones too
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
