@@ -41,36 +41,35 @@ func newApplier(c client.Client) *applier {
 }
 
 // apply makes the object what intent says. live is the object as last read, nil
-// when there is none; it must be known to be ours. It reports whether a request
-// was sent.
-func (a *applier) apply(ctx context.Context, live client.Object, intent runtime.ApplyConfiguration) (bool, error) {
+// when there is none; it must be known to be ours.
+func (a *applier) apply(ctx context.Context, live client.Object, intent runtime.ApplyConfiguration) error {
 	want, err := toMap(intent)
 	if err != nil {
-		return false, err
+		return err
 	}
 	digest, err := digestOf(want)
 	if err != nil {
-		return false, err
+		return err
 	}
 	object := &unstructured.Unstructured{Object: want}
 	key := sentKey{kind: object.GetKind(), namespace: object.GetNamespace(), name: object.GetName()}
 	if live != nil {
 		if a.alreadySent(key, digest, live.GetResourceVersion()) {
-			return false, nil
+			return nil
 		}
 		same, err := ownsExactly(live, want)
 		if err != nil || same {
-			return false, err
+			return err
 		}
 	}
 	written, err := a.send(ctx, object, live)
 	if err != nil {
-		return true, err
+		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sent[key] = sentApply{intent: digest, written: written}
-	return true, nil
+	return nil
 }
 
 // send applies. What is not there yet is applied without force, so that a
@@ -129,9 +128,9 @@ func applyInto(ctx context.Context, a *applier, failures *[]error) func(client.O
 		case isNil(intent):
 			err = a.delete(ctx, live)
 		case isNil(live):
-			_, err = a.apply(ctx, nil, intent)
+			err = a.apply(ctx, nil, intent)
 		default:
-			_, err = a.apply(ctx, live, intent)
+			err = a.apply(ctx, live, intent)
 		}
 		*failures = append(*failures, err)
 	}

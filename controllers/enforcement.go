@@ -2,11 +2,11 @@ package controllers
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-	"time"
 )
 
 // enforcementTimer measures how long new limits take from the operator's first

@@ -177,7 +177,7 @@ func (n *fakeNode) scalePods(ctx context.Context, d *appsv1.Deployment, set *app
 		pod := &pods.Items[i]
 		if metav1.IsControlledBy(pod, set) && have < wanted {
 			have++
-		} else if err := n.client.Delete(ctx, pod, client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
+		} else if err := client.IgnoreNotFound(n.client.Delete(ctx, pod, client.GracePeriodSeconds(0))); err != nil {
 			return 0, err
 		}
 	}

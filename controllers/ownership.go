@@ -64,7 +64,8 @@ func toMap(value any) (map[string]any, error) {
 		return nil, err
 	}
 	var m map[string]any
-	return m, json.Unmarshal(data, &m)
+	err = json.Unmarshal(data, &m)
+	return m, err
 }
 
 // KeepOurManagedFields is a cache transform: it drops the managedFields of

@@ -33,7 +33,7 @@ func unsettledDelay(answer Answer, tries int) time.Duration {
 }
 
 func jittered(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/5+1))
+	return d - time.Duration(rand.Int64N(int64(d)/5+1)) //nolint:gosec // spreads load, hides nothing
 }
 
 // materiallyDifferent tells answers apart by what a status could say of them.

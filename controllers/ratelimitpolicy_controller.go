@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -158,8 +157,7 @@ func childError(err error) error {
 }
 
 func invalidSpec(err error) error {
-	var invalid *desired.InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*desired.InvalidError](err); ok {
 		return &terminalError{reason: invalid.Reason, message: invalid.Message}
 	}
 	return err
@@ -185,7 +183,7 @@ func (r *policyReconciler) finish(ctx context.Context, f *facts, again time.Dura
 	case v.terminal != nil:
 		return ctrl.Result{}, reconcile.TerminalError(v.terminal)
 	case v.waiting != nil:
-		return ctrl.Result{RequeueAfter: v.waiting.after}, nil
+		return ctrl.Result{RequeueAfter: v.waiting.after}, nil //nolint:nilerr // waiting is no failure
 	default:
 		return ctrl.Result{RequeueAfter: again}, v.transient
 	}
@@ -204,6 +202,7 @@ func (r *policyReconciler) forget(key types.NamespacedName) {
 	r.rollout.pokes.keep(key, nil)
 	r.enforce.forget(key)
 	r.statuses.forget(key)
+	r.upgrades.forget(key)
 	r.applier.forget(key.Namespace, desired.EchoName(key.Name), desired.LimitsName(key.Name))
 }
 

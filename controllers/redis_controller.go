@@ -69,9 +69,9 @@ func (r *redisReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	switch {
 	case v.terminal != nil:
 		log.FromContext(ctx).Info("the namespace's Redis is stalled", "reason", v.terminal.reason, "message", v.terminal.message)
-		return ctrl.Result{RequeueAfter: jittered(foreignRecheck)}, nil
+		return ctrl.Result{RequeueAfter: jittered(foreignRecheck)}, nil //nolint:nilerr // only a change from outside helps
 	case v.waiting != nil:
-		return ctrl.Result{RequeueAfter: v.waiting.after}, nil
+		return ctrl.Result{RequeueAfter: v.waiting.after}, nil //nolint:nilerr // waiting is no failure
 	default:
 		return ctrl.Result{RequeueAfter: sooner(again, jittered(redisRecheck))}, v.transient
 	}

@@ -54,7 +54,7 @@ func conditionsFor(f *facts, old []metav1.Condition) []metav1.Condition {
 	conditions := []metav1.Condition{accepted, redisReady, enforced, ready}
 	if accepted.Status == metav1.ConditionFalse {
 		conditions = append(conditions, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, accepted.Reason, accepted.Message))
-	} else if reason, message := reconciling(f, enforced, ready); reason != "" {
+	} else if reason, message := reconciling(enforced, ready); reason != "" {
 		conditions = append(conditions, condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, message))
 	}
 	// Only what changed gets a new transition time; what is absent here is dropped.
@@ -209,7 +209,7 @@ func rollingOut(f *facts, is func(metav1.ConditionStatus, string, string) metav1
 
 // reconciling says what the operator is at work on; nothing when it is done,
 // suspended, or waits for a Redis to come back.
-func reconciling(f *facts, enforced, ready metav1.Condition) (reason, message string) {
+func reconciling(enforced, ready metav1.Condition) (reason, message string) {
 	switch {
 	case ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonSuspended:
 		return "", ""

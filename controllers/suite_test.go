@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,8 +29,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
 	"github.com/echo-operator/echo-operator/controllers"
@@ -109,7 +108,7 @@ func grantOperatorRights(ctx context.Context) {
 }
 
 func readManifests(file string) []*unstructured.Unstructured {
-	data, err := os.Open(file) //nolint:gosec // a file of this repository
+	data, err := os.Open(file)
 	Expect(err).NotTo(HaveOccurred())
 	defer func() { _ = data.Close() }()
 	var objects []*unstructured.Unstructured

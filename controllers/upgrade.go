@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
 )
@@ -17,11 +18,11 @@ type upgrades struct {
 	limit int
 
 	mu      sync.Mutex
-	rolling map[types.UID]bool
+	rolling map[types.NamespacedName]bool
 }
 
 func newUpgrades(limit int) *upgrades {
-	return &upgrades{limit: limit, rolling: map[types.UID]bool{}}
+	return &upgrades{limit: limit, rolling: map[types.NamespacedName]bool{}}
 }
 
 // mayApply reports whether the Deployment may be written now; false means that
@@ -34,36 +35,37 @@ func (u *upgrades) mayApply(p *v1alpha1.RateLimitPolicy, live *appsv1.Deployment
 	if err != nil {
 		return false, err
 	}
+	key := client.ObjectKeyFromObject(p)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !changed {
-		u.note(live)
+		u.note(key, live)
 		return true, nil
 	}
-	if p.Generation != p.Status.ObservedGeneration || u.rolling[live.UID] {
+	if p.Generation != p.Status.ObservedGeneration || u.rolling[key] {
 		return true, nil // the user's own edit
 	}
 	if len(u.rolling) >= u.limit {
 		return false, nil
 	}
-	u.rolling[live.UID] = true
+	u.rolling[key] = true
 	return true, nil
 }
 
 // note keeps the count right across restarts: a Deployment that is found half
 // rolled takes a place, one that is done gives it back.
-func (u *upgrades) note(live *appsv1.Deployment) {
+func (u *upgrades) note(key types.NamespacedName, live *appsv1.Deployment) {
 	if rolledOut(live) {
-		delete(u.rolling, live.UID)
+		delete(u.rolling, key)
 	} else if live.Status.UpdatedReplicas < live.Status.Replicas {
-		u.rolling[live.UID] = true
+		u.rolling[key] = true
 	}
 }
 
-func (u *upgrades) forget(uid types.UID) {
+func (u *upgrades) forget(key types.NamespacedName) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.rolling, uid)
+	delete(u.rolling, key)
 }
 
 // templateChanged reports whether applying intent would change the fields of
