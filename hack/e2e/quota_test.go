@@ -46,8 +46,11 @@ var _ = Describe("Quotas", func() {
 		}
 
 		By("asking as somebody else, through the Service")
-		reply, err := kube.AskService(ctx, key, "globex")
-		Expect(err).NotTo(HaveOccurred())
+		var reply harness.Reply
+		Eventually(ctx, func() (err error) { // nodes learn of a Service's pods a moment after these are ready
+			reply, err = kube.AskService(ctx, key, "globex")
+			return err
+		}).Should(Succeed())
 		Expect(reply.Status).To(Equal(http.StatusOK))
 		Expect(reply.Header.Get("X-RateLimit-Remaining")).To(Equal("4"))
 	}, specDeadline)

@@ -56,9 +56,13 @@ func (k *Kube) Run(ctx context.Context, f Flood) Tally {
 	pace(ctx, f, turns)
 	close(turns)
 	workers.Wait()
-	tally.Longest = tally.lastReceived.Sub(tally.firstSent)
-	tally.Shortest = tally.lastSent.Sub(tally.firstReceived)
+	tally.finish()
 	return tally
+}
+
+func (t *Tally) finish() {
+	t.Longest = t.lastReceived.Sub(t.firstSent)
+	t.Shortest = t.lastSent.Sub(t.firstReceived)
 }
 
 // pace hands out turns by the clock: what a late tick missed it hands out at once.
