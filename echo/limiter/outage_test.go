@@ -231,6 +231,22 @@ func TestCancelledRequestsAreNotFailures(t *testing.T) {
 	}
 }
 
+// Neither do requests that end while the store is being asked.
+func TestRequestsCancelledUnderWayAreNotFailures(t *testing.T) {
+	s := &cancellingStore{}
+	l := newLimiter(t, storePolicy(daily(100), 1, limiter.OutageFull), s)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.cancel = cancel
+		if d := l.Decide(ctx, limiter.Request{Key: "a"}); d.Source != limiter.SourceFallback {
+			t.Fatalf("decided by %v, want the fallback", d.Source)
+		}
+	}
+	if got := l.State().State; got != "ok" {
+		t.Errorf("state %q: cancelled requests opened the breaker", got)
+	}
+}
+
 // A store that fails now and then, but never five times in a row, is kept.
 func TestSporadicFailuresDoNotOpen(t *testing.T) {
 	s := &flakyStore{}
@@ -362,6 +378,18 @@ func (deadStore) Peek(context.Context, []limiter.Take, []limiter.Answer) error {
 func (deadStore) Reset(context.Context, []limiter.Key) error { return errDead }
 
 func (deadStore) Ping(context.Context) error { return errDead }
+
+// cancellingStore ends the request that asks it.
+type cancellingStore struct {
+	deadStore
+	cancel context.CancelFunc
+}
+
+func (s *cancellingStore) Take(ctx context.Context, _ []limiter.Take, _ []limiter.Answer) error {
+	s.cancel()
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 // flakyStore fails as often as it is told and then admits everything.
 type flakyStore struct {

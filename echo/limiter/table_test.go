@@ -78,8 +78,26 @@ func TestLeastDebtMakesRoom(t *testing.T) {
 	}
 }
 
-// A batch does not evict its own buckets, and more buckets than entries are no
-// trouble.
+// A batch does not evict the buckets that it has just made, though they owe least.
+func TestBatchKeepsItsOwnBuckets(t *testing.T) {
+	tab := newTable(ways)
+	p := testPlan(tab, hourly)
+	for i := range ways {
+		takeOne(tab, p, keyOf(i), 5, 0)
+	}
+	var b batch
+	for i := range 3 {
+		b.add(Take{Key: keyOf(100 + i), Limit: hourly, Cost: 1}, p)
+	}
+	tab.decide(&b, 0, 0, false)
+	for i := range 3 {
+		if a := takeOne(tab, p, keyOf(100+i), 1, 0); a.Remaining != 8 {
+			t.Errorf("bucket %d has %d tokens, want 8: it was forgotten", i, a.Remaining)
+		}
+	}
+}
+
+// More buckets in a batch than entries are no trouble.
 func TestBatchLargerThanTable(t *testing.T) {
 	tab := newTable(ways)
 	p := testPlan(tab, hourly)
