@@ -5,16 +5,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
+	"github.com/echo-operator/echo-operator/controllers/desired"
 )
 
 // CacheOptions keeps in memory only what the operator labels, and of it only
 // what it reads: the cost of a policy must not depend on what else the cluster
-// holds. Secrets are never cached.
+// holds. What Secrets hold is never cached.
 func CacheOptions() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	child := cache.ByObject{Label: ours, Transform: KeepOurManagedFields}
@@ -27,8 +30,14 @@ func CacheOptions() cache.Options {
 			&appsv1.StatefulSet{}:           child,
 			&policyv1.PodDisruptionBudget{}: child,
 			&networkingv1.NetworkPolicy{}:   child,
-			&appsv1.ReplicaSet{}:            {Label: ours, Transform: StripReplicaSet},
-			&corev1.Pod{}:                   {Label: ours, Transform: StripPod},
+			// Of the managed instances' Secrets, and no others, the metadata is
+			// watched: that needs no right to list other Secrets.
+			&corev1.Secret{}: {
+				Field:     fields.OneTermEqualSelector(metav1.ObjectNameField, desired.RedisName),
+				Transform: cache.TransformStripManagedFields(),
+			},
+			&appsv1.ReplicaSet{}: {Label: ours, Transform: StripReplicaSet},
+			&corev1.Pod{}:        {Label: ours, Transform: StripPod},
 		},
 	}
 }

@@ -30,24 +30,28 @@ type RedisUsage struct {
 
 const redisAdminTimeout = 2 * time.Second
 
-// NetworkRedisAdmin talks to instances at their Services' names in the cluster.
-type NetworkRedisAdmin struct{}
+// NetworkRedisAdmin talks to instances over the network.
+type NetworkRedisAdmin struct {
+	// Address gives a namespace's instance as host:port; its Service's name in
+	// the cluster when nil.
+	Address func(namespace string) string
+}
 
 // SetPodUser implements [RedisAdmin].
-func (NetworkRedisAdmin) SetPodUser(ctx context.Context, namespace string, passwords desired.RedisPasswords) error {
+func (a NetworkRedisAdmin) SetPodUser(ctx context.Context, namespace string, passwords desired.RedisPasswords) error {
 	args := []any{"ACL", "SETUSER", desired.RedisEchoUser}
 	for _, rule := range desired.RedisEchoRules(passwords) {
 		args = append(args, rule)
 	}
-	return withRedis(ctx, namespace, passwords.Operator, func(ctx context.Context, c *redis.Client) error {
+	return a.withRedis(ctx, namespace, passwords.Operator, func(ctx context.Context, c *redis.Client) error {
 		return c.Do(ctx, args...).Err()
 	})
 }
 
 // Usage implements [RedisAdmin].
-func (NetworkRedisAdmin) Usage(ctx context.Context, namespace, operatorPassword string) (RedisUsage, error) {
+func (a NetworkRedisAdmin) Usage(ctx context.Context, namespace, operatorPassword string) (RedisUsage, error) {
 	var usage RedisUsage
-	err := withRedis(ctx, namespace, operatorPassword, func(ctx context.Context, c *redis.Client) error {
+	err := a.withRedis(ctx, namespace, operatorPassword, func(ctx context.Context, c *redis.Client) error {
 		text, err := c.Info(ctx).Result()
 		usage = parseUsage(text)
 		return err
@@ -57,12 +61,15 @@ func (NetworkRedisAdmin) Usage(ctx context.Context, namespace, operatorPassword 
 
 // withRedis makes a connection for one use: these calls are rare, and a kept
 // connection would outlive the password it was made with.
-func withRedis(ctx context.Context, namespace, password string, use func(context.Context, *redis.Client) error) error {
+func (a NetworkRedisAdmin) withRedis(ctx context.Context, namespace, password string, use func(context.Context, *redis.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, redisAdminTimeout)
 	defer cancel()
-	host := desired.RedisName + "." + namespace + ".svc"
+	address := a.Address
+	if address == nil {
+		address = serviceAddress
+	}
 	client := redis.NewClient(&redis.Options{
-		Addr:     net.JoinHostPort(host, strconv.Itoa(int(desired.RedisPort))),
+		Addr:     address(namespace),
 		Username: desired.RedisOperatorUser, Password: password,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: redisAdminTimeout, ContextTimeoutEnabled: true,
 		DisableIdentity: true, PoolSize: 1, Protocol: 2,
@@ -72,6 +79,10 @@ func withRedis(ctx context.Context, namespace, password string, use func(context
 		return fmt.Errorf("talking to the Redis of namespace %s: %w", namespace, err)
 	}
 	return nil
+}
+
+func serviceAddress(namespace string) string {
+	return net.JoinHostPort(desired.RedisName+"."+namespace+".svc", strconv.Itoa(int(desired.RedisPort)))
 }
 
 // parseUsage reads the lines that matter out of INFO's answer.

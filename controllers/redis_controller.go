@@ -227,5 +227,6 @@ func (r *redisReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&corev1.Service{}, toNamespace, isRedis).
 		Watches(&networkingv1.NetworkPolicy{}, toNamespace, isRedis).
 		Watches(&corev1.Pod{}, toNamespace, isRedis).
+		WatchesMetadata(&corev1.Secret{}, toNamespace).
 		Complete(r)
 }

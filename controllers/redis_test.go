@@ -2,9 +2,12 @@ package controllers_test
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/redis/go-redis/v9"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,8 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
+	"github.com/echo-operator/echo-operator/controllers"
 	"github.com/echo-operator/echo-operator/controllers/desired"
 	"github.com/echo-operator/echo-operator/echo/config"
+	"github.com/echo-operator/echo-operator/echo/limiter/redisstore/redistest"
 )
 
 func redisSecret(ctx context.Context, namespace string) *corev1.Secret {
@@ -101,6 +106,76 @@ var _ = Describe("The namespace's Redis", func() {
 		Entry("nothing is limited", v1alpha1.OutageAllow, metav1.ConditionFalse),
 	)
 })
+
+var _ = Describe("A rotation of the pods' password", func() {
+	It("lets no pod hold a password that Redis refuses", func(ctx SpecContext) {
+		server := redistest.Start(GinkgoTB())
+		admin := controllers.NetworkRedisAdmin{Address: func(string) string { return server.Addr() }}
+		startOperator(func(o *operatorOptions) { o.admin = admin })
+		p := newPolicy(newNamespace(ctx), "checkout")
+		Expect(suite.admin.Create(ctx, p)).To(Succeed())
+		eventuallyReady(ctx, p)
+		secret := redisSecret(ctx, p.Namespace)
+		old := string(secret.Data[desired.PasswordKey])
+		loadUsers(ctx, server, string(secret.Data["users.acl"]))
+		suite.pods.set(ctx, p.Namespace, func(b *behaviour) { b.credentialsVersion = desired.CredentialsVersion(old) })
+		Expect(loginAs(ctx, server, old)).To(Succeed())
+
+		By("a token in the Secret's annotation starts it")
+		before := client.MergeFrom(secret.DeepCopy())
+		secret.Annotations = map[string]string{v1alpha1.AnnotationRotate: "monday"}
+		Expect(suite.admin.Patch(ctx, secret, before)).To(Succeed())
+		var next string
+		Eventually(func(g Gomega) {
+			next = string(redisSecret(ctx, p.Namespace).Data[desired.PasswordKey])
+			g.Expect(next).NotTo(Equal(old))
+		}, within, every).Should(Succeed())
+
+		By("while pods still use the old one, both are accepted, also by a Redis that restarts")
+		Consistently(func(g Gomega) {
+			g.Expect(loginAs(ctx, server, old)).To(Succeed())
+			g.Expect(loginAs(ctx, server, next)).To(Succeed())
+		}, 2*time.Second, 100*time.Millisecond).Should(Succeed())
+		loadUsers(ctx, server, string(redisSecret(ctx, p.Namespace).Data["users.acl"]))
+		Expect(loginAs(ctx, server, old)).To(Succeed())
+		Expect(loginAs(ctx, server, next)).To(Succeed())
+
+		By("once all pods use the new one, the old one is refused")
+		suite.pods.set(ctx, p.Namespace, func(b *behaviour) { b.credentialsVersion = desired.CredentialsVersion(next) })
+		Eventually(func() error { return loginAs(ctx, server, old) }, within, every).Should(MatchError(ContainSubstring("WRONGPASS")))
+		Expect(loginAs(ctx, server, next)).To(Succeed())
+		Eventually(func(g Gomega) {
+			secret := redisSecret(ctx, p.Namespace)
+			g.Expect(secret.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRotated, "monday"))
+			g.Expect(secret.Data).To(HaveLen(3), "the old password is gone")
+		}, within, every).Should(Succeed())
+	})
+})
+
+// loadUsers gives the server the users of an ACL file, as a start would.
+func loadUsers(ctx context.Context, server *redistest.Server, file string) {
+	GinkgoHelper()
+	c := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer func() { _ = c.Close() }()
+	for line := range strings.Lines(file) {
+		fields := strings.Fields(line)
+		if fields[1] == "default" {
+			continue // the test goes on as the default user
+		}
+		args := []any{"ACL", "SETUSER"}
+		for _, field := range fields[1:] {
+			args = append(args, field)
+		}
+		Expect(c.Do(ctx, args...).Err()).To(Succeed(), line)
+	}
+}
+
+// loginAs tries the password of the pods' user.
+func loginAs(ctx context.Context, server *redistest.Server, password string) error {
+	c := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: desired.RedisEchoUser, Password: password, MaxRetries: -1})
+	defer func() { _ = c.Close() }()
+	return c.Ping(ctx).Err()
+}
 
 var _ = Describe("An upgrade of the operator", func() {
 	It("rolls no more Deployments at once than it may", func(ctx SpecContext) {
