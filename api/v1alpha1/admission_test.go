@@ -1,8 +1,8 @@
 package v1alpha1_test
 
 import (
-	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,7 +30,7 @@ func external(fields string) string { return redis("type: External, external: {"
 func repeat(n int, format string) string {
 	items := make([]string, n)
 	for i := range items {
-		items[i] = strings.ReplaceAll(format, "#", fmt.Sprint(i))
+		items[i] = strings.ReplaceAll(format, "#", strconv.Itoa(i))
 	}
 	return "[" + strings.Join(items, ", ") + "]"
 }

@@ -40,7 +40,7 @@ func echoEnv(p *v1alpha1.RateLimitPolicy, limits corev1.ResourceList) envVars {
 	if UsesManagedRedis(p) {
 		env.set("ECHO_REDIS_URL", managedURL(p.Namespace))
 		env.set("ECHO_REDIS_USERNAME", RedisEchoUser)
-		env.set("ECHO_REDIS_PASSWORD_FILE", path.Join(passwordDir, PasswordKey))
+		env.set("ECHO_REDIS_PASSWORD_FILE", path.Join(redisFilesDir, PasswordKey))
 	}
 	if external := externalRedis(p); external != nil {
 		env.external(external)
@@ -59,10 +59,10 @@ func (e *envVars) external(external *v1alpha1.ExternalRedis) {
 	}
 	if ref := external.CredentialsSecretRef; ref != nil {
 		e.fromSecret("ECHO_REDIS_USERNAME", ref.Name, usernameKey)
-		e.set("ECHO_REDIS_PASSWORD_FILE", path.Join(passwordDir, PasswordKey))
+		e.set("ECHO_REDIS_PASSWORD_FILE", path.Join(redisFilesDir, PasswordKey))
 	}
 	if external.SentinelCredentialsSecretRef != nil {
-		e.set("ECHO_REDIS_SENTINEL_PASSWORD_FILE", path.Join(sentinelPasswordDir, PasswordKey))
+		e.set("ECHO_REDIS_SENTINEL_PASSWORD_FILE", path.Join(sentinelFilesDir, PasswordKey))
 	}
 	e.tls(external.TLS)
 }

@@ -2,6 +2,7 @@ package desired_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -200,7 +201,8 @@ func TestRotation(t *testing.T) {
 	address := managedRedis(t, passwords)
 	operator := client(t, address, desired.RedisOperatorUser, "o")
 	accepted := func(password string) bool {
-		return do(t.Context(), client(t, address, desired.RedisEchoUser, password), "get", "rl:x") == redis.Nil
+		err := do(t.Context(), client(t, address, desired.RedisEchoUser, password), "get", "rl:x")
+		return errors.Is(err, redis.Nil)
 	}
 	setUser := func(p desired.RedisPasswords) {
 		t.Helper()

@@ -10,11 +10,11 @@ import (
 // Where the echo pods find their files. Each is a whole directory: files that
 // are mounted one by one (subPath) are never refreshed.
 const (
-	limitsDir           = "/etc/echo-operator/limits"
-	passwordDir         = "/etc/echo-operator/redis"
-	sentinelPasswordDir = "/etc/echo-operator/redis-sentinel"
-	authoritiesDir      = "/etc/echo-operator/redis-ca"
-	certificateDir      = "/etc/echo-operator/redis-certificate"
+	limitsDir        = "/etc/echo-operator/limits"
+	redisFilesDir    = "/etc/echo-operator/redis"
+	sentinelFilesDir = "/etc/echo-operator/redis-sentinel"
+	authoritiesDir   = "/etc/echo-operator/redis-ca"
+	certificateDir   = "/etc/echo-operator/redis-certificate"
 
 	limitsVolume = "limits"
 
@@ -36,7 +36,7 @@ type secretMount struct {
 func secretMounts(p *v1alpha1.RateLimitPolicy) []secretMount {
 	if UsesManagedRedis(p) {
 		return []secretMount{{
-			volume: "redis", secret: RedisName, dir: passwordDir, keys: []string{PasswordKey}, optional: true,
+			volume: "redis", secret: RedisName, dir: redisFilesDir, keys: []string{PasswordKey}, optional: true,
 		}}
 	}
 	external := externalRedis(p)
@@ -49,8 +49,8 @@ func secretMounts(p *v1alpha1.RateLimitPolicy) []secretMount {
 			mounts = append(mounts, secretMount{volume: volume, secret: ref.Name, dir: dir, keys: keys})
 		}
 	}
-	add(external.CredentialsSecretRef, "redis", passwordDir, PasswordKey)
-	add(external.SentinelCredentialsSecretRef, "redis-sentinel", sentinelPasswordDir, PasswordKey)
+	add(external.CredentialsSecretRef, "redis", redisFilesDir, PasswordKey)
+	add(external.SentinelCredentialsSecretRef, "redis-sentinel", sentinelFilesDir, PasswordKey)
 	if tls := external.TLS; tls != nil {
 		add(tls.CASecretRef, "redis-ca", authoritiesDir, caKey)
 		add(tls.CertificateSecretRef, "redis-certificate", certificateDir, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
