@@ -18,14 +18,14 @@ type operatorMetrics struct {
 
 // newOperatorMetrics registers the operator's metrics. Policies are counted
 // from the cache at each scrape, so the count cannot drift.
-func newOperatorMetrics(registry prometheus.Registerer, reader client.Reader) (*operatorMetrics, error) {
+func newOperatorMetrics(registry prometheus.Registerer, reader client.Reader, meter *redisMeter) (*operatorMetrics, error) {
 	m := &operatorMetrics{enforcement: prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:                        "echo_operator_enforcement_seconds",
 		Help:                        "Time from a spec change, as the operator saw it, to the last pod's confirmation that it runs the new limits.",
 		Buckets:                     []float64{.05, .1, .2, .3, .5, .75, 1, 2, 5, 10, 30, 60, 120},
 		NativeHistogramBucketFactor: 1.1,
 	})}
-	for _, collector := range []prometheus.Collector{m.enforcement, &policyCollector{reader: reader}} {
+	for _, collector := range []prometheus.Collector{m.enforcement, &policyCollector{reader: reader}, meter} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}

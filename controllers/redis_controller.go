@@ -36,6 +36,7 @@ type redisReconciler struct {
 	facts    *redisFacts
 	prober   *Prober
 	admin    RedisAdmin
+	meter    *redisMeter
 	news     policyEvents
 	settings desired.Settings
 	clock    clock.PassiveClock
@@ -145,6 +146,7 @@ func (r *redisReconciler) run(ctx context.Context, namespace string, users []*v1
 	if err != nil {
 		return 0, false, childError(err)
 	}
+	r.meter.watch(namespace, string(secret.Data[desired.OperatorPasswordKey]))
 	if err := r.applyAll(ctx, live, desired.Redis(in)); err != nil {
 		return 0, false, childError(err)
 	}
@@ -171,6 +173,7 @@ func (r *redisReconciler) release(ctx context.Context, namespace string, live re
 		}
 	}
 	r.facts.forget(namespace)
+	r.meter.forget(namespace)
 	r.applier.forget(namespace, desired.RedisName)
 	return errors.Join(failures...)
 }

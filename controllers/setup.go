@@ -61,9 +61,13 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Registry == nil {
 		o.Registry = metrics.Registry
 	}
-	own, err := newOperatorMetrics(o.Registry, mgr.GetClient())
+	meter := newRedisMeter(o.RedisAdmin)
+	own, err := newOperatorMetrics(o.Registry, mgr.GetClient(), meter)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
+	}
+	if err := mgr.Add(meter); err != nil {
+		return err
 	}
 	clk := clock.RealClock{}
 	news := make(policyEvents, 1024)
@@ -85,7 +89,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	redis := &redisReconciler{
 		client: mgr.GetClient(), observer: shared, applier: newApplier(mgr.GetClient()), facts: facts,
-		prober: prober, admin: o.RedisAdmin, news: news, settings: o.Settings, clock: clk,
+		prober: prober, admin: o.RedisAdmin, meter: meter, news: news, settings: o.Settings, clock: clk,
 	}
 	if err := redis.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the Redis controller: %w", err)
