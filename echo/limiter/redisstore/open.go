@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"strings"
 	"time"
@@ -135,9 +136,11 @@ func (c *Config) applyURL(o *redis.UniversalOptions, creds *credentials) error {
 	return nil
 }
 
-// applyFiles reads every file once, so that a wrong path is found at the start.
+// applyFiles reads every file once, so that a wrong one is found at the start. A
+// password that is not there yet is no error: a Secret may come after the pod,
+// which decides in fallback until a dial finds it.
 func (c *Config) applyFiles(o *redis.UniversalOptions, creds *credentials) error {
-	if _, _, err := creds.get(context.Background()); err != nil {
+	if _, _, err := creds.get(context.Background()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if c.SentinelPasswordFile != "" {

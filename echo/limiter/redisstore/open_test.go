@@ -102,6 +102,23 @@ func TestPasswordRotation(t *testing.T) {
 	eventually(t, "the store works with the new password", func() bool { return s.Ping(t.Context()) == nil })
 }
 
+// A pod may start before the Secret that holds its password.
+func TestPasswordComesLate(t *testing.T) {
+	server := redistest.Start(t, redistest.WithUser("pod", append([]string{">late"}, podRights...)...))
+	file := filepath.Join(t.TempDir(), "password")
+	s := open(t, redisstore.Config{URL: server.URL(), Username: "pod", PasswordFile: file})
+	if err := s.Ping(t.Context()); err == nil {
+		t.Fatal("it works without its password")
+	}
+	if got := s.CredentialsVersion(); got != "" {
+		t.Errorf("credentials version %q before there is a password", got)
+	}
+	if err := os.WriteFile(file, []byte("late"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the store works once the password is there", func() bool { return s.Ping(t.Context()) == nil })
+}
+
 // Connections that the server stops letting in are replaced without a restart.
 func TestConnectionsAreRenewed(t *testing.T) {
 	server := redistest.Start(t, redistest.WithUser("pod", append([]string{">pw"}, podRights...)...))
@@ -176,7 +193,6 @@ func TestOpenRefuses(t *testing.T) {
 		"cluster":            {redisstore.Config{URL: "redis://host", Mode: redisstore.Cluster}, "not supported by this release"},
 		"two addresses":      {redisstore.Config{Addrs: []string{"a:1", "b:1"}}, "one address"},
 		"no master name":     {redisstore.Config{Addrs: []string{"a:1"}, Mode: redisstore.Sentinel}, "master name"},
-		"no password file":   {redisstore.Config{URL: "redis://host", PasswordFile: missing}, "password file"},
 		"long password file": {redisstore.Config{URL: "redis://host", PasswordFile: writeFile(t, strings.Repeat("x", 5000))}, "larger than"},
 		"no CA":              {redisstore.Config{URL: "redis://host", CAFile: missing}, "CA file"},
 		"bad CA":             {redisstore.Config{URL: "redis://host", CAFile: writeFile(t, "x")}, "PEM"},
