@@ -55,10 +55,11 @@ func (r *redisReconciler) beginRotation(ctx context.Context, namespace string, s
 	if err := r.admin.SetPodUser(ctx, namespace, passwords); err != nil {
 		return err
 	}
-	return r.updateSecret(ctx, secret, func(s *corev1.Secret) {
+	err := r.updateSecret(ctx, secret, func(s *corev1.Secret) {
 		s.Data = desired.RedisSecretData(passwords)
 		s.Data[previousPasswordKey] = []byte(passwords.Previous)
 	})
+	return errors.Join(err, r.refreshRedisUsers(ctx, namespace))
 }
 
 // endRotation writes the Secret last: a crash in between repeats the harmless step.
@@ -68,10 +69,26 @@ func (r *redisReconciler) endRotation(ctx context.Context, namespace string, sec
 	if err := r.admin.SetPodUser(ctx, namespace, passwords); err != nil {
 		return err
 	}
-	return r.updateSecret(ctx, secret, func(s *corev1.Secret) {
+	err := r.updateSecret(ctx, secret, func(s *corev1.Secret) {
 		s.Data = desired.RedisSecretData(passwords)
 		setAnnotation(s, v1alpha1.AnnotationRotated, s.Annotations[v1alpha1.AnnotationRotate])
 	})
+	return errors.Join(err, r.refreshRedisUsers(ctx, namespace))
+}
+
+// refreshRedisUsers pokes the instance's pod, so that a server that restarts
+// soon does not read the users of a minute ago.
+func (r *redisReconciler) refreshRedisUsers(ctx context.Context, namespace string) error {
+	var pods corev1.PodList
+	labels := client.MatchingLabels{v1alpha1.LabelComponent: v1alpha1.ComponentRedis}
+	if err := r.client.List(ctx, &pods, client.InNamespace(namespace), labels); err != nil {
+		return err
+	}
+	var failures []error
+	for i := range pods.Items {
+		failures = append(failures, r.poke(ctx, namespace, &podFact{uid: pods.Items[i].UID, name: pods.Items[i].Name}, map[string]string{}))
+	}
+	return errors.Join(failures...)
 }
 
 func passwordsIn(secret *corev1.Secret) desired.RedisPasswords {
@@ -103,7 +120,7 @@ func (r *redisReconciler) passwordMoved(ctx context.Context, users []*v1alpha1.R
 				continue
 			}
 			moved = moved && !pod.serving
-			failures = append(failures, r.pokeForPassword(ctx, p.Namespace, pod, version))
+			failures = append(failures, r.poke(ctx, p.Namespace, pod, map[string]string{v1alpha1.AnnotationCredentialsVersion: version}))
 		}
 		r.prober.Recheck(client.ObjectKeyFromObject(p))
 	}
@@ -113,10 +130,9 @@ func (r *redisReconciler) passwordMoved(ctx context.Context, users []*v1alpha1.R
 	return moved, nil
 }
 
-func (r *redisReconciler) pokeForPassword(ctx context.Context, namespace string, pod *podFact, version string) error {
+// poke changes an annotation besides those given, so that the kubelet refreshes the pod's files.
+func (r *redisReconciler) poke(ctx context.Context, namespace string, pod *podFact, annotations map[string]string) error {
+	annotations[v1alpha1.AnnotationPoke] = strconv.FormatInt(r.clock.Now().UnixMilli(), 10)
 	poker := &rollout{client: r.client, clock: r.clock}
-	return poker.poke(ctx, namespace, pod, map[string]string{
-		v1alpha1.AnnotationCredentialsVersion: version,
-		v1alpha1.AnnotationPoke:               strconv.FormatInt(r.clock.Now().UnixMilli(), 10),
-	})
+	return poker.poke(ctx, namespace, pod, annotations)
 }

@@ -42,7 +42,7 @@ func parse(args []string, getenv func(string) string, usage io.Writer) (config, 
 	var c config
 	fs := flag.NewFlagSet("manager", flag.ContinueOnError)
 	fs.SetOutput(usage)
-	fs.StringVar(&c.echoImage, "echo-image", "ghcr.io/echo-operator/echo:latest", "image of the echo pods, unless a policy names one")
+	fs.StringVar(&c.echoImage, "echo-image", "echo-operator/echo:latest", "image of the echo pods, unless a policy names one")
 	fs.StringVar(&c.redisImage, "redis-image", "valkey/valkey:9.1.4-alpine", "image of the managed Redis: Valkey, or Redis 7 or 8")
 	fs.StringVar(&c.podAccess, "pod-access", podAccessDirect, "how pods are asked which limits they run: Direct, at their addresses, or APIServer, for a manager outside the cluster (needs the right to get pods/proxy)")
 	fs.BoolVar(&c.networkPolicies, "network-policies", true, "make a NetworkPolicy for each component")
