@@ -105,7 +105,8 @@ func compileRule(r *Rule, replicas int) (compiledRule, error) {
 	if c.limit, err = newPlan(r.Limit, c.cost, replicas); err != nil {
 		return c, err
 	}
-	return c, c.addOverrides(replicas)
+	err = c.addOverrides(replicas)
+	return c, err
 }
 
 func (c *compiledRule) addOverrides(replicas int) error {

@@ -14,7 +14,7 @@ const outageRetryAfter = time.Second
 // within Policy.StoreTimeout, in an outage of the store too, and by ctx's
 // deadline if that is earlier.
 func (l *Limiter) Decide(ctx context.Context, req Request) Decision {
-	s := scratches.Get().(*scratch)
+	s := newScratch()
 	defer s.release()
 	c := l.run(ctx, req, s, false)
 	return s.decision(c)
@@ -22,7 +22,7 @@ func (l *Limiter) Decide(ctx context.Context, req Request) Decision {
 
 // Peek returns what [Limiter.Decide] would, takes nothing and counts nothing.
 func (l *Limiter) Peek(ctx context.Context, req Request) Decision {
-	s := scratches.Get().(*scratch)
+	s := newScratch()
 	defer s.release()
 	c := l.run(ctx, req, s, true)
 	return s.decision(c)
@@ -31,7 +31,7 @@ func (l *Limiter) Peek(ctx context.Context, req Request) Decision {
 // Allow is Decide for a request that is known by its key alone. In memory it
 // allocates nothing.
 func (l *Limiter) Allow(key string) bool {
-	s := scratches.Get().(*scratch)
+	s := newScratch()
 	defer s.release()
 	l.run(context.Background(), Request{Key: key}, s, false)
 	return s.outcome == Allowed

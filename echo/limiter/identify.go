@@ -20,7 +20,15 @@ type scratch struct {
 	missingKey string
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+// scratches holds what finished decisions leave for later ones.
+var scratches sync.Pool
+
+func newScratch() *scratch {
+	if s, ok := scratches.Get().(*scratch); ok {
+		return s
+	}
+	return new(scratch)
+}
 
 func (s *scratch) reset() {
 	s.batch.reset()

@@ -91,7 +91,7 @@ func TestScriptEqualsModel(t *testing.T) {
 		specs := []bucket.Spec{drawSpec(t), drawSpec(t), drawSpec(t)}
 		now := rapid.Int64Range(0, 1<<51).Draw(t, "start")
 		// rapid draws the shape and shrinks it; the many steps come from a seed.
-		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) //nolint:gosec // not a secret
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		for range 250 {
 			takes := randomTakes(r, specs)
 			now = randomStep(r, m, takes[0], now)

@@ -246,5 +246,9 @@ func freePort() (int, error) {
 		return 0, err
 	}
 	defer l.Close() //nolint:errcheck // only the number is wanted
-	return l.Addr().(*net.TCPAddr).Port, nil
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("%s is no TCP address", l.Addr())
+	}
+	return addr.Port, nil
 }
