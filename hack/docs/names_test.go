@@ -128,7 +128,7 @@ func TestTestCommand(t *testing.T) {
 		t.Fatal("README.md: no row that says **The test command.**")
 	}
 	steps := regexp.MustCompile(`(?m)^step \w+ (.*)$`).FindStringSubmatch(read(t, ".ci/run"))
-	if steps == nil || steps[1] != marked[1] {
+	if len(steps) != 2 || steps[1] != marked[1] {
 		t.Errorf(".ci/run begins with %q, README.md's test command is %q", steps, marked[1])
 	}
 }
