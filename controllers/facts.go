@@ -54,8 +54,6 @@ type redisFact struct {
 	message string
 	// blocked is a fault that keeps the operator from running the instance.
 	blocked *terminalError
-	// rotating: a new password is on its way into the pods.
-	rotating bool
 }
 
 func (p podFact) loaded(limitsHash string) bool {

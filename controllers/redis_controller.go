@@ -54,13 +54,12 @@ func (r *redisReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, errors.Join(r.release(ctx, namespace, live), transientOnly(err))
 	}
 	var again time.Duration
-	rotating := false
 	if err == nil {
-		again, rotating, err = r.run(ctx, namespace, users, live)
+		again, err = r.run(ctx, namespace, users, live)
 	}
 	v := judge(err)
 	fact := redisFactOf(live.statefulSet)
-	fact.blocked, fact.rotating = v.terminal, rotating
+	fact.blocked = v.terminal
 	if fact.message == "" && !fact.ready {
 		fact.message = r.trouble(ctx, namespace)
 	}
@@ -140,15 +139,15 @@ func findShared[T client.Object](ctx context.Context, o *observer, namespace, ki
 
 // run makes the instance what its users ask for. The Secret comes first, for
 // the pod does not start without it.
-func (r *redisReconciler) run(ctx context.Context, namespace string, users []*v1alpha1.RateLimitPolicy, live redisObjects) (time.Duration, bool, error) {
+func (r *redisReconciler) run(ctx context.Context, namespace string, users []*v1alpha1.RateLimitPolicy, live redisObjects) (time.Duration, error) {
 	in := desired.RedisInputs{Settings: r.settings, Namespace: namespace, Policies: users}
 	secret, err := r.ensureSecret(ctx, in, live.secret)
 	if err != nil {
-		return 0, false, childError(err)
+		return 0, childError(err)
 	}
 	r.meter.watch(namespace, string(secret.Data[desired.OperatorPasswordKey]))
 	if err := r.applyAll(ctx, live, desired.Redis(in)); err != nil {
-		return 0, false, childError(err)
+		return 0, childError(err)
 	}
 	return r.rotate(ctx, namespace, users, secret)
 }

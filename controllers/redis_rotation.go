@@ -31,20 +31,20 @@ const previousPasswordKey = "previous-password"
 //  3. Redis accepts the new one only.
 //
 // Each step is found again from the Secret, so a restart goes on where it was.
-func (r *redisReconciler) rotate(ctx context.Context, namespace string, users []*v1alpha1.RateLimitPolicy, secret *corev1.Secret) (time.Duration, bool, error) {
+func (r *redisReconciler) rotate(ctx context.Context, namespace string, users []*v1alpha1.RateLimitPolicy, secret *corev1.Secret) (time.Duration, error) {
 	token := secret.Annotations[v1alpha1.AnnotationRotate]
 	if len(secret.Data[previousPasswordKey]) == 0 {
 		if token == "" || token == secret.Annotations[v1alpha1.AnnotationRotated] {
-			return 0, false, nil
+			return 0, nil
 		}
-		return rotationRecheck, true, r.beginRotation(ctx, namespace, secret)
+		return rotationRecheck, r.beginRotation(ctx, namespace, secret)
 	}
 	current := string(secret.Data[desired.PasswordKey])
 	moved, err := r.passwordMoved(ctx, users, desired.CredentialsVersion(current))
 	if err != nil || !moved {
-		return rotationRecheck, true, err
+		return rotationRecheck, err
 	}
-	return 0, false, r.endRotation(ctx, namespace, secret)
+	return 0, r.endRotation(ctx, namespace, secret)
 }
 
 // beginRotation tells Redis first: a crash in between leaves an accepted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func allWell() *facts {
 	f.policy.Spec.Store.OnOutage = v1alpha1.OutageShare
 	for i := range 3 {
 		f.pods = append(f.pods, podFact{
-			uid: types.UID(fmt.Sprint(i)), name: fmt.Sprintf("checkout-echo-%d", i), serving: true,
+			uid: types.UID(strconv.Itoa(i)), name: fmt.Sprintf("checkout-echo-%d", i), serving: true,
 			answer: Answer{At: testTime, Config: config.Configz{LimitsHash: "sha256:new", Store: config.ConfigzStore{State: config.StoreStateOK}}},
 		})
 	}

@@ -39,8 +39,6 @@ const (
 	ReasonAvailable = "Available"
 	// ReasonRedisUnavailable: Redis, or the pods' way to it, is out. Also Ready's reason then.
 	ReasonRedisUnavailable = "RedisUnavailable"
-	// ReasonRedisStarting: the managed instance is not there yet.
-	ReasonRedisStarting = "RedisStarting"
 	// ReasonNotUsed: the store is Memory.
 	ReasonNotUsed = "NotUsed"
 )
@@ -75,8 +73,6 @@ const (
 	ReasonRolloutInProgress = "RolloutInProgress"
 	// ReasonUpgradePending: a newer image waits for its turn among the operator's rollouts.
 	ReasonUpgradePending = "UpgradePending"
-	// ReasonRotatingCredentials: a rotation of the managed Redis' password is under way.
-	ReasonRotatingCredentials = "RotatingCredentials"
 	// ReasonUnknown: it could not be found out, for the spec is not accepted or nothing answered yet.
 	ReasonUnknown = "Unknown"
 )

@@ -21,6 +21,7 @@ import (
 	"github.com/echo-operator/echo-operator/api/v1alpha1"
 	"github.com/echo-operator/echo-operator/controllers"
 	"github.com/echo-operator/echo-operator/controllers/desired"
+	"github.com/echo-operator/echo-operator/echo/limiter/redisstore"
 )
 
 // leaderLease is the Lease's name; it is part of the operator's Role.
@@ -51,6 +52,7 @@ func Run(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
+	redisstore.LogClient(slog.New(handler))
 	slog.New(handler).Info("starting", "version", versionText(), "echoImage", c.echoImage, "redisImage", c.redisImage)
 	return mgr.Start(ctx)
 }

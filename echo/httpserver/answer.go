@@ -28,7 +28,10 @@ func (e *exchange) answer(status int, query url.Values, received *body) {
 		e.w.WriteHeader(status)
 		return
 	}
-	j := answers.Get().(*jsonWriter)
+	j, ok := answers.Get().(*jsonWriter)
+	if !ok {
+		j = new(jsonWriter)
+	}
 	defer func() {
 		if cap(j.buf) <= maxPooledBytes {
 			answers.Put(j)

@@ -64,7 +64,7 @@ func cgroupPids(dirs []string) []int {
 	var pids []int
 	for _, dir := range dirs {
 		for _, sub := range cgroupTree(dir) {
-			for _, field := range strings.Fields(readNote(filepath.Join(sub, "cgroup.procs"))) {
+			for field := range strings.FieldsSeq(readNote(filepath.Join(sub, "cgroup.procs"))) {
 				if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
 					pids = append(pids, pid)
 				}

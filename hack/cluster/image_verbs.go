@@ -101,7 +101,7 @@ func redisSpec(ctx context.Context, name string) (imageSpec, error) {
 func parseLdd(text string) []string {
 	var files []string
 	for line := range strings.Lines(text) {
-		for _, field := range strings.Fields(line) {
+		for field := range strings.FieldsSeq(line) {
 			if filepath.IsAbs(field) {
 				files = append(files, filepath.Clean(field))
 				break

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,9 +39,9 @@ func parseMounts(text string) []mount {
 // mountsUnder gives the mount points below dir, the latest first: that is the order to unmount them in.
 func mountsUnder(all []mount, dir string) []string {
 	var points []string
-	for i := len(all) - 1; i >= 0; i-- {
-		if strings.HasPrefix(all[i].point, strings.TrimRight(dir, "/")+"/") {
-			points = append(points, all[i].point)
+	for _, a := range slices.Backward(all) {
+		if strings.HasPrefix(a.point, strings.TrimRight(dir, "/")+"/") {
+			points = append(points, a.point)
 		}
 	}
 	return points

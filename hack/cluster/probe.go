@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,7 +17,7 @@ func probeVerb(c *command) func(context.Context) error {
 	server := c.flags.String("dns", "", "ask this server for the argument's address, instead of fetching a URL")
 	return func(ctx context.Context) error {
 		if c.flags.NArg() != 1 {
-			return fmt.Errorf("probe takes one URL or name")
+			return errors.New("probe takes one URL or name")
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()

@@ -60,7 +60,7 @@ func parents(path string, count int) []string {
 func removeEntries(dir string, ours func(path string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil // never made
+		return nil //nolint:nilerr // never made
 	}
 	var failed error
 	for _, entry := range entries {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func (r runDir) stopAll(ctx context.Context, cgroups []string) error {
 				return fmt.Errorf("%d still run: %s", len(left), names(left))
 			}
 			if quiet++; quiet < 2 { // a fork may have slipped between two parts of one scan
-				return fmt.Errorf("looking a second time")
+				return errors.New("looking a second time")
 			}
 			return nil
 		}}.wait(ctx)

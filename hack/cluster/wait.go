@@ -59,7 +59,7 @@ func (g gate) failed(why, last error) error {
 	if errors.Is(why, context.Canceled) {
 		return fmt.Errorf("interrupted while waiting for %s", g.what)
 	}
-	err := fmt.Errorf("waiting for %s: %w; last answer: %v", g.what, why, last)
+	err := fmt.Errorf("waiting for %s: %w; last answer: %w", g.what, why, last)
 	if g.by == nil {
 		return err
 	}

@@ -141,8 +141,7 @@ func (c *Cluster) run(cmd *exec.Cmd) error {
 		cmd.Stderr = c.out
 	}
 	err := cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		return fmt.Errorf("%s: %w", strings.Join(shown(cmd.Args), " "), err)
 	}
 	return err

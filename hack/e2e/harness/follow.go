@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -86,10 +87,10 @@ func Describe(p *v1alpha1.RateLimitPolicy) string {
 		return "nothing"
 	}
 	s := p.Status
-	text := fmt.Sprintf("generation %d, observed %d, %d replicas, %d ready, %d loaded",
-		p.Generation, s.ObservedGeneration, s.Replicas, s.ReadyReplicas, s.LoadedReplicas)
+	parts := []string{fmt.Sprintf("generation %d, observed %d, %d replicas, %d ready, %d loaded",
+		p.Generation, s.ObservedGeneration, s.Replicas, s.ReadyReplicas, s.LoadedReplicas)}
 	for _, c := range s.Conditions {
-		text += fmt.Sprintf("; %s=%s %s (%s)", c.Type, c.Status, c.Reason, c.Message)
+		parts = append(parts, fmt.Sprintf("%s=%s %s (%s)", c.Type, c.Status, c.Reason, c.Message))
 	}
-	return text
+	return strings.Join(parts, "; ")
 }

@@ -1,10 +1,12 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,7 +43,7 @@ type Kube struct {
 func Connect() (*Kube, error) {
 	path := os.Getenv("KUBECONFIG")
 	if path == "" {
-		return nil, fmt.Errorf("KUBECONFIG is not set: run this with `go run ./hack/cluster exec -- COMMAND`")
+		return nil, errors.New("KUBECONFIG is not set: run this with `go run ./hack/cluster exec -- COMMAND`")
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	if err != nil {
@@ -84,7 +86,7 @@ func podClient() *http.Client {
 // podURL is where a pod's port is reached from here.
 func (k *Kube) podURL(pod *corev1.Pod, port int) (*http.Client, string) {
 	if k.Direct() {
-		return k.pods, "http://" + net.JoinHostPort(pod.Status.PodIP, fmt.Sprint(port))
+		return k.pods, "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(port))
 	}
 	return k.proxied, fmt.Sprintf("%s/api/v1/namespaces/%s/pods/%s:%d/proxy", k.Config.Host, pod.Namespace, pod.Name, port)
 }
@@ -93,7 +95,7 @@ func (k *Kube) podURL(pod *corev1.Pod, port int) (*http.Client, string) {
 func (k *Kube) serviceURL(service *corev1.Service) (*http.Client, string) {
 	port := service.Spec.Ports[0].Port
 	if k.Direct() {
-		return k.pods, "http://" + net.JoinHostPort(service.Spec.ClusterIP, fmt.Sprint(port))
+		return k.pods, "http://" + net.JoinHostPort(service.Spec.ClusterIP, strconv.Itoa(int(port)))
 	}
 	return k.proxied, fmt.Sprintf("%s/api/v1/namespaces/%s/services/%s:%d/proxy", k.Config.Host, service.Namespace, service.Name, port)
 }

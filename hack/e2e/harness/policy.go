@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -12,8 +13,8 @@ import (
 // RuleName is the only rule of the policies that [NewPolicy] makes.
 const RuleName = "per-key"
 
-// The names of what the operator makes, and the Redis that a namespace shares.
-// They are contracts, so they are spelled out here.
+// RedisName names the Redis that a namespace shares. It is a contract, so it is
+// spelled out here.
 const RedisName = "ratelimit-redis"
 
 // EchoName names a policy's Deployment, Service, PodDisruptionBudget and NetworkPolicy.
@@ -45,7 +46,7 @@ func LimitOf(requests int64, seconds int32, burst int64) v1alpha1.Limit {
 // ShownLimit is what answers say of a limit whose requests and burst are equal:
 // the values of X-RateLimit-Limit and RateLimit-Policy.
 func ShownLimit(limit v1alpha1.Limit) (xRateLimit, policy string) {
-	return fmt.Sprint(limit.Requests), fmt.Sprintf("%q;q=%d;w=%d", RuleName, limit.Requests, limit.PeriodSeconds)
+	return strconv.FormatInt(limit.Requests, 10), fmt.Sprintf("%q;q=%d;w=%d", RuleName, limit.Requests, limit.PeriodSeconds)
 }
 
 // Shows says whether an answer carries the limit, whose requests and burst must

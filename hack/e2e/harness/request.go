@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -46,9 +47,7 @@ func get(ctx context.Context, client *http.Client, url string, header http.Heade
 	if err != nil {
 		return Reply{}, err
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	sent := time.Now()
 	response, err := client.Do(request)
 	if err != nil {

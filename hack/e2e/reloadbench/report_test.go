@@ -15,8 +15,8 @@ func TestQuantile(t *testing.T) {
 	for i := range sorted {
 		sorted[i] = time.Duration(i+1) * time.Millisecond
 	}
-	for q, want := range map[float64]time.Duration{0.5: 100, 0.95: 190, 0.99: 198, 1: 200} {
-		if got := quantile(sorted, q); got != want*time.Millisecond {
+	for q, want := range map[float64]int64{0.5: 100, 0.95: 190, 0.99: 198, 1: 200} {
+		if got := quantile(sorted, q); got.Milliseconds() != want {
 			t.Errorf("quantile %v: got %s, expected %d ms", q, got, want)
 		}
 	}
