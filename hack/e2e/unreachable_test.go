@@ -62,6 +62,7 @@ func medianEdit(ctx context.Context, key types.NamespacedName, first int64) time
 	pods := podsOf(ctx, key, 3)
 	took := make([]time.Duration, 0, timedEdits)
 	for i := range int64(timedEdits) {
+		Expect(harness.SpreadOut().Wait(ctx)).To(Succeed())
 		limit := harness.LimitOf(first+i, 60, first+i)
 		one, err := kube.EditLimit(ctx, follower, limit)
 		Expect(err).NotTo(HaveOccurred())

@@ -32,10 +32,17 @@ const (
 
 func main() {
 	edits := flag.Int("edits", 200, "how many edits")
+	between := harness.SpreadOut()
+	flag.DurationVar(&between.Least, "least-pause", between.Least, "the shortest time from an enforced edit to the next")
+	flag.DurationVar(&between.Most, "most-pause", between.Most, "the longest")
 	check := flag.Bool("check", false, "exit 1 when a goal is missed")
 	flag.Parse()
+	if between.Least < 0 || between.Most < between.Least || *edits < 1 {
+		fmt.Fprintln(os.Stderr, "reloadbench: expected --edits of at least 1 and 0 <= --least-pause <= --most-pause")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := bench(ctx, os.Stdout, *edits, *check)
+	err := bench(ctx, os.Stdout, *edits, between, *check)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "reloadbench: %v\n", err)
@@ -43,7 +50,7 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, out io.Writer, edits int, check bool) (failed error) {
+func bench(ctx context.Context, out io.Writer, edits int, between harness.Pauses, check bool) (failed error) {
 	kube, err := harness.Connect()
 	if err != nil {
 		return err
@@ -61,7 +68,7 @@ func bench(ctx context.Context, out io.Writer, edits int, check bool) (failed er
 	defer func() {
 		failed = errors.Join(failed, client.IgnoreNotFound(kube.Delete(context.WithoutCancel(ctx), namespace)))
 	}()
-	r := &run{kube: kube, key: types.NamespacedName{Namespace: namespace.Name, Name: "bench"}, out: out}
+	r := &run{kube: kube, key: types.NamespacedName{Namespace: namespace.Name, Name: "bench"}, out: out, pauses: between}
 	if err := r.start(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type run struct {
 	follower *harness.Follower
 	pods     []corev1.Pod
 
+	pauses     harness.Pauses
 	took       []time.Duration
 	mismatches int
 }
@@ -52,8 +53,11 @@ func (r *run) start(ctx context.Context) error {
 }
 
 func (r *run) edit(ctx context.Context, edits int) error {
-	fmt.Fprintf(r.out, "%d edits of a policy with %d pods\n", edits, len(r.pods))
+	fmt.Fprintf(r.out, "%d edits of a policy with %d pods, %s to %s after one was enforced\n", edits, len(r.pods), r.pauses.Least, r.pauses.Most)
 	for i := 1; i <= edits; i++ {
+		if err := r.pauses.Wait(ctx); err != nil {
+			return err
+		}
 		limit := harness.LimitOf(firstLimit+int64(i), 60, firstLimit+int64(i))
 		took, err := r.kube.EditLimit(ctx, r.follower, limit)
 		if err != nil {
