@@ -29,6 +29,10 @@ const (
 	AccessAPIServer = "APIServer"
 )
 
+// signalGrace is how long a command may clean up that was told to end; it is
+// longer than the cluster tool takes to remove a half-made cluster.
+const signalGrace = 150 * time.Second
+
 // downDeadline bounds the teardown, which runs also when the caller's context has ended.
 const downDeadline = 2 * time.Minute
 
@@ -129,7 +133,7 @@ func (c *Cluster) tracked(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = c.root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 90 * time.Second
+	cmd.WaitDelay = signalGrace
 	return cmd
 }
 

@@ -35,10 +35,15 @@ func WithOperator(ctx context.Context, o Options, action func(context.Context, *
 	if err != nil {
 		return err
 	}
+	return c.session(ctx, o.Keep, action)
+}
+
+// session is WithOperator once the cluster tool is there.
+func (c *Cluster) session(ctx context.Context, keep bool, action func(context.Context, *Cluster) error) (failed error) {
 	if err := c.up(ctx); err != nil {
 		return err // up has removed what it made
 	}
-	defer func() { failed = errors.Join(failed, c.leave(ctx, o.Keep)) }()
+	defer func() { failed = errors.Join(failed, c.leave(ctx, keep)) }()
 	if err := c.prepare(ctx); err != nil {
 		return errors.Join(err, c.collect(ctx))
 	}
