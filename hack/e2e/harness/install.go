@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -37,12 +38,18 @@ func (c *Cluster) install(ctx context.Context) error {
 			return err
 		}
 	}
+	c.say("waiting for the operator")
 	if err := c.kubectl(ctx, "-n", OperatorNamespace, "rollout", "status", "--timeout=120s", deployment); err != nil {
 		return fmt.Errorf("the operator did not become ready: %w", err)
 	}
 	return nil
 }
 
+// kubectl runs quietly: what it says is shown when it fails.
 func (c *Cluster) kubectl(ctx context.Context, args ...string) error {
-	return c.Run(ctx, "kubectl", args...)
+	text, err := c.Command(ctx, "kubectl", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, text)
+	}
+	return nil
 }
