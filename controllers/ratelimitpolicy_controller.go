@@ -169,7 +169,10 @@ func (r *policyReconciler) finish(ctx context.Context, f *facts, again time.Dura
 	if f.verdict.terminal == nil && (!f.redis.known || r.unheard(f)) {
 		// Just started: what the pods run is not heard yet. The last status stays
 		// until it is, rather than say for a moment that nothing is enforced.
-		return ctrl.Result{RequeueAfter: sooner(again, unheardRecheck)}, f.verdict.transient
+		if f.verdict.transient != nil {
+			return ctrl.Result{}, f.verdict.transient
+		}
+		return ctrl.Result{RequeueAfter: sooner(again, unheardRecheck)}, nil
 	}
 	if f.verdict.transient == nil || f.policy.Status.ObservedGeneration != f.policy.Generation {
 		if err := r.writeStatus(ctx, f); err != nil {
@@ -184,8 +187,10 @@ func (r *policyReconciler) finish(ctx context.Context, f *facts, again time.Dura
 		return ctrl.Result{}, reconcile.TerminalError(v.terminal)
 	case v.waiting != nil:
 		return ctrl.Result{RequeueAfter: v.waiting.after}, nil //nolint:nilerr // waiting is no failure
+	case v.transient != nil:
+		return ctrl.Result{}, v.transient
 	default:
-		return ctrl.Result{RequeueAfter: again}, v.transient
+		return ctrl.Result{RequeueAfter: again}, nil
 	}
 }
 

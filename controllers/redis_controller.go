@@ -72,8 +72,10 @@ func (r *redisReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{RequeueAfter: jittered(foreignRecheck)}, nil //nolint:nilerr // only a change from outside helps
 	case v.waiting != nil:
 		return ctrl.Result{RequeueAfter: v.waiting.after}, nil //nolint:nilerr // waiting is no failure
+	case v.transient != nil:
+		return ctrl.Result{}, v.transient
 	default:
-		return ctrl.Result{RequeueAfter: sooner(again, jittered(redisRecheck))}, v.transient
+		return ctrl.Result{RequeueAfter: sooner(again, jittered(redisRecheck))}, nil
 	}
 }
 
